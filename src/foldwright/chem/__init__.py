@@ -1,0 +1,1 @@
+"""Residues, atoms and their ideal geometry: tables, numpy only."""

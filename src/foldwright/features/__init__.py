@@ -1,0 +1,1 @@
+"""From alignments and templates to the typed batch a network reads."""

@@ -1,0 +1,1 @@
+"""Rotations, rigid motions, torsions, superposition: tensors, no biology."""

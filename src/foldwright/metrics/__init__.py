@@ -1,0 +1,1 @@
+"""How close two structures are, as pure functions of tensors."""

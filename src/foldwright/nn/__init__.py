@@ -1,0 +1,1 @@
+"""Layers whose equation is shared by several networks."""

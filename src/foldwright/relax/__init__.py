@@ -1,0 +1,1 @@
+"""Restrained minimisation of a predicted structure."""

@@ -1,0 +1,1 @@
+"""The loop that makes parameters from structures."""

@@ -1,0 +1,1 @@
+"""Published parameters: where they are, how they are read, which name is which."""
