@@ -1,0 +1,43 @@
+# Everything a fresh machine needs: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint tests docs figures bench clean
+
+demo: $(VENV)/.runs
+	$(BIN)/python examples/demo.py
+
+test: lint tests
+
+lint: $(VENV)/.tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+tests: $(VENV)/.tests
+	$(BIN)/python -m pytest
+
+docs: $(VENV)/.runs
+	$(BIN)/python docs/make_algorithms.py
+
+figures:
+	$(PYTHON) dev/figures.py
+
+bench: $(VENV)/.runs
+	$(BIN)/python benchmarks/bench_evoformer.py
+
+$(VENV)/.runs: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.runs
+	$(PIP) --editable ".[test]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) runs build dist

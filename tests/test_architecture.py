@@ -1,0 +1,71 @@
+"""The house: who may import whom is import-linter's (`make lint`); here, the papers' algorithms and the size of a forward."""
+
+import ast
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "foldwright"
+ANY_CITATION = re.compile(r"AF2 Suppl\. Alg\. (\d+)(?: lines? [\d\-, ]+)?(?: \"(\w+)\")?")
+
+
+@pytest.fixture(scope="module")
+def algorithms():
+    spec = importlib.util.spec_from_file_location("make_algorithms", ROOT / "docs" / "make_algorithms.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    import sys
+
+    sys.modules["make_algorithms"] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["make_algorithms"]
+
+
+def test_every_af2_algorithm_is_in_the_code_or_listed_with_a_reason(algorithms):
+    found = {place.number for place in algorithms.cited_places()}
+    missing = set(algorithms.AF2_NAMES) - found - set(algorithms.NOT_YET)
+    assert not missing, f"cited nowhere: {sorted(missing)}"
+    assert not found & set(algorithms.NOT_YET), "listed as not there yet, but cited"
+
+
+def test_citations_use_the_supplement_s_names(algorithms):
+    wrong = [p for p in algorithms.cited_places() if algorithms.AF2_NAMES.get(p.number) != p.name]
+    assert not wrong
+
+
+def test_the_page_of_algorithms_is_up_to_date(algorithms):
+    assert algorithms.PAGE.read_text("utf-8") == algorithms.page(), "run `make docs`"
+
+
+def forwards():
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name == "forward":
+                yield path.relative_to(SOURCE), node
+
+
+def test_no_forward_takes_an_execution_switch():
+    switch = re.compile(r"chunk|inplace|in_place|kernel|offload|use_|backend|flash|low_mem|checkpoint", re.IGNORECASE)
+    found = [f"{path}: {arg.arg}" for path, node in forwards() for arg in node.args.args if switch.search(arg.arg)]
+    assert len(list(forwards())) > 10
+    assert not found
+
+
+def test_masks_are_never_optional():
+    found = [
+        f"{path}: {arg.arg}"
+        for path, node in forwards()
+        for arg in node.args.args
+        if "mask" in arg.arg and arg.annotation is not None and "None" in ast.unparse(arg.annotation)
+    ]
+    assert not found
+
+
+def test_no_room_is_called_utils():
+    names = {p.stem for p in SOURCE.rglob("*")}
+    assert not names & {"utils", "common", "helpers", "misc"}
