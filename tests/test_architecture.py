@@ -1,44 +1,28 @@
-"""The house: who may import whom is import-linter's (`make lint`); here, the papers' algorithms and the size of a forward."""
+"""The papers' algorithms and the shape of a forward; who may import whom is import-linter's (`make lint`)."""
 
 import ast
-import importlib.util
 import re
 from pathlib import Path
 
-import pytest
+import make_algorithms as algorithms
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "foldwright"
-ANY_CITATION = re.compile(r"AF2 Suppl\. Alg\. (\d+)(?: lines? [\d\-, ]+)?(?: \"(\w+)\")?")
 
 
-@pytest.fixture(scope="module")
-def algorithms():
-    spec = importlib.util.spec_from_file_location("make_algorithms", ROOT / "docs" / "make_algorithms.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules["make_algorithms"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["make_algorithms"]
-
-
-def test_every_af2_algorithm_is_in_the_code_or_listed_with_a_reason(algorithms):
+def test_every_af2_algorithm_is_in_the_code_or_listed_with_a_reason():
     found = {place.number for place in algorithms.cited_places()}
     missing = set(algorithms.AF2_NAMES) - found - set(algorithms.NOT_YET)
     assert not missing, f"cited nowhere: {sorted(missing)}"
     assert not found & set(algorithms.NOT_YET), "listed as not there yet, but cited"
 
 
-def test_citations_use_the_supplement_s_names(algorithms):
+def test_citations_use_the_supplement_s_names():
     wrong = [p for p in algorithms.cited_places() if algorithms.AF2_NAMES.get(p.number) != p.name]
     assert not wrong
 
 
-def test_the_page_of_algorithms_is_up_to_date(algorithms):
+def test_the_page_of_algorithms_is_up_to_date():
     assert algorithms.PAGE.read_text("utf-8") == algorithms.page(), "run `make docs`"
 
 
