@@ -1,0 +1,255 @@
+"""Tables that pair the arrays of a published file with the parameters of a network, readable in both directions.
+
+A table is a nested dictionary in the file's own names. A leaf says which parameter an array becomes and how it is laid
+out there; a scope says which submodule its contents belong to:
+
+    LINEAR = {"weights": Transposed("weight"), "bias": Same("bias")}
+    TRANSITION = {"input_layer_norm": ("norm", LAYER_NORM), "transition1": ("expand", LINEAR), ...}
+
+Every layout only permutes numbers, so the same table maps parameters to arrays and gradients to gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from foldwright.errors import InputError
+
+
+@dataclass(frozen=True)
+class Same:
+    """One array as it stands: biases, and the scale and offset of a LayerNorm."""
+
+    name: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    def read(self, array: Tensor) -> tuple[Tensor, ...]:
+        return (array,)
+
+    def write(self, parts: tuple[Tensor, ...]) -> Tensor:
+        return parts[0]
+
+
+@dataclass(frozen=True)
+class Transposed(Same):
+    """[in, out] in the file, [out, in] here."""
+
+    def read(self, array: Tensor) -> tuple[Tensor, ...]:
+        return (array.mT,)
+
+    def write(self, parts: tuple[Tensor, ...]) -> Tensor:
+        return parts[0].mT
+
+
+@dataclass(frozen=True)
+class Column(Same):
+    """[out] in the file, where the only input is a number: [out, 1] here."""
+
+    def read(self, array: Tensor) -> tuple[Tensor, ...]:
+        return (array[:, None],)
+
+    def write(self, parts: tuple[Tensor, ...]) -> Tensor:
+        return parts[0].squeeze(-1)
+
+
+@dataclass(frozen=True)
+class Flat(Same):
+    """[h, c] in the file, [h * c] here: a bias per head."""
+
+    heads: int
+
+    def read(self, array: Tensor) -> tuple[Tensor, ...]:
+        return (array.flatten(),)
+
+    def write(self, parts: tuple[Tensor, ...]) -> Tensor:
+        return parts[0].unflatten(0, (self.heads, -1))
+
+
+@dataclass(frozen=True)
+class ToHeads(Same):
+    """[in, h, c] in the file, [h * c, in] here: queries, keys, values and gates."""
+
+    heads: int
+
+    def read(self, array: Tensor) -> tuple[Tensor, ...]:
+        return (array.flatten(1).mT,)
+
+    def write(self, parts: tuple[Tensor, ...]) -> Tensor:
+        return parts[0].mT.unflatten(1, (self.heads, -1))
+
+
+@dataclass(frozen=True)
+class FromHeads(Same):
+    """[h, c, out] in the file, [out, h * c] here: what joins the heads of an attention, or the factors of a product."""
+
+    heads: int
+
+    def read(self, array: Tensor) -> tuple[Tensor, ...]:
+        return (array.flatten(0, 1).mT,)
+
+    def write(self, parts: tuple[Tensor, ...]) -> Tensor:
+        return parts[0].mT.unflatten(0, (self.heads, -1))
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Two projections kept side by side in one array: [in, 2 out] or [2 out] in the file, the left one first."""
+
+    left: str
+    right: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.left, self.right
+
+    def read(self, array: Tensor) -> tuple[Tensor, ...]:
+        return tuple(half.T if half.ndim == 2 else half for half in array.chunk(2, dim=-1))
+
+    def write(self, parts: tuple[Tensor, ...]) -> Tensor:
+        return torch.cat([part.T if part.ndim == 2 else part for part in parts], dim=-1)
+
+
+Layout = Same | Halves
+Table = Mapping[str, "Layout | tuple[str, Table] | Stacked"]
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """A scope whose arrays hold one slice per block: `path` names the block by `{i}`."""
+
+    path: str
+    table: Table
+    num_blocks: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One array of the file: its key, its layout, and the submodule of each block it feeds (one if not stacked)."""
+
+    key: str
+    layout: Layout
+    paths: tuple[str, ...]
+    is_stacked: bool
+
+    @property
+    def names(self) -> list[tuple[str, ...]]:
+        """Parameter names, block by block."""
+        return [tuple(join(path, name) for name in self.layout.names) for path in self.paths]
+
+    def read(self, array: Tensor) -> dict[str, Tensor]:
+        """The parameters that an array of the file holds."""
+        blocks = array.unbind() if self.is_stacked else (array,)
+        found = (zip(names, self.layout.read(block), strict=True) for names, block in zip(self.names, blocks, strict=True))
+        return {name: part for pairs in found for name, part in pairs}
+
+    def write(self, values: Mapping[str, Tensor]) -> Tensor:
+        """The array of the file that holds these parameters."""
+        blocks = [self.layout.write(tuple(values[name] for name in names)) for names in self.names]
+        return torch.stack(blocks) if self.is_stacked else blocks[0]
+
+    def shape(self, shapes: Mapping[str, Tensor]) -> tuple[int, ...]:
+        """The shape of that array, from one block and without touching data."""
+        block = self.layout.write(tuple(shapes[name].to("meta") for name in self.names[0]))
+        return (len(self.paths), *block.shape) if self.is_stacked else tuple(block.shape)
+
+
+def join(*parts: str, by: str = ".") -> str:
+    """Names joined, skipping empty ones."""
+    return by.join(filter(None, parts))
+
+
+def entries(table: Table, scope: str = "", paths: tuple[str, ...] = ("",), is_stacked: bool = False) -> Iterator[Entry]:
+    """The table as a flat list, one entry per array of the file."""
+    for name, item in table.items():
+        if isinstance(item, Stacked):
+            blocks = tuple(join(paths[0], item.path.format(i=i)) for i in range(item.num_blocks))
+            yield from entries(item.table, join(scope, name, by="/"), blocks, is_stacked=True)
+        elif isinstance(item, tuple):
+            inner = tuple(join(path, item[0]) for path in paths)
+            yield from entries(item[1], join(scope, name, by="/"), inner, is_stacked)
+        else:
+            yield Entry(f"{scope}//{name}", item, paths, is_stacked)
+
+
+def read_arrays(
+    model: nn.Module, table: Table, arrays: Mapping[str, np.ndarray], *, file: str | Path | None = None
+) -> dict[str, Tensor]:
+    """The parameters of `model` (which may be on the meta device) as views of the arrays of a file.
+
+    Raises:
+        InputError: naming every array that is missing, unused or of another shape than this network needs.
+    """
+    rows = list(entries(table))
+    check_table(model, rows)
+    check_arrays(manifest(model, table), arrays, file)
+    return {name: part for row in rows for name, part in row.read(_tensor(arrays[row.key])).items()}
+
+
+def load_arrays(
+    model: nn.Module, table: Table, arrays: Mapping[str, np.ndarray], *, file: str | Path | None = None
+) -> None:
+    """Fill `model` with the arrays of a file, using each exactly once; see `read_arrays`."""
+    values = read_arrays(model, table, arrays, file=file)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(values[name])
+
+
+def write_arrays(table: Table, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Parameters, or their gradients, by parameter name -> the arrays of a file."""
+    return {row.key: row.write(values) for row in entries(table)}
+
+
+def manifest(model: nn.Module, table: Table) -> dict[str, tuple[int, ...]]:
+    """Key and shape of every array a file for `model` holds."""
+    parameters = dict(model.named_parameters())
+    return {row.key: row.shape(parameters) for row in entries(table)}
+
+
+def check_table(model: nn.Module, rows: list[Entry]) -> None:
+    """Refuse a table that does not account for every parameter exactly once: the program's fault, not the file's."""
+    named = [name for row in rows for names in row.names for name in names]
+    parameters = {name for name, _ in model.named_parameters()}
+    twice = {name for name in named if named.count(name) > 1} if len(set(named)) < len(named) else set()
+    faults = {"not in the table": parameters - set(named), "not in the model": set(named) - parameters, "twice": twice}
+    if any(faults.values()):
+        raise ValueError("; ".join(f"{what}: {', '.join(sorted(names))}" for what, names in faults.items() if names))
+
+
+def check_arrays(
+    expected: Mapping[str, tuple[int, ...]], arrays: Mapping[str, np.ndarray], file: str | Path | None = None
+) -> None:
+    """Refuse a file whose arrays are not exactly the expected ones.
+
+    Raises:
+        InputError: naming every array that is missing, unused or mis-shaped.
+    """
+    shapes = {key: tuple(array.shape) for key, array in arrays.items()}
+    missing = [key for key in expected if key not in shapes]
+    unused = [key for key in shapes if key not in expected]
+    misshapen = [
+        f"{key} is {shapes[key]}, should be {shape}" for key, shape in expected.items() if shapes.get(key, shape) != shape
+    ]
+    faults = {"missing": missing, "unused": unused, "mis-shaped": misshapen}
+    if any(faults.values()):
+        told = "; ".join(f"{len(names)} {what}: {', '.join(sorted(names))}" for what, names in faults.items() if names)
+        total = sum(prod(shape) for shape in expected.values())
+        raise InputError(
+            f"these weights do not fit the chosen network ({len(expected)} arrays, {total:,} numbers). {told}.",
+            file=file,
+            remedy="Choose the model these weights were published for, or fetch the file again if it is incomplete.",
+        )
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.require(array, requirements=["W", "C"]))
