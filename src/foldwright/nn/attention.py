@@ -1,0 +1,53 @@
+"""Gated multi-head attention, the core that every attention layer of AlphaFold 2 shares."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foldwright.nn.linear import Linear
+
+MASKED = -1e9  # added to a masked logit; finite, so that a row with nothing to look at becomes uniform
+
+
+def mask_bias(mask: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch 1 1 k"]:
+    """The logits of a mask, zero where it is one, shaped to be added to [*batch h q k]."""
+    return ((1 - mask) * MASKED)[..., None, None, :]
+
+
+class GatedAttention(nn.Module):
+    """What each query gathers from the values, gated by the query itself; lines 2-7 of most attention algorithms.
+
+    AF2 Suppl. Alg. 7 "MSARowAttentionWithPairBias", lines 2 and 4-7.
+    """
+
+    def __init__(self, c_q: int, c_kv: int, c_hidden: int, heads: int, c_out: int, is_gated: bool = True):
+        super().__init__()
+        self.heads = heads
+        self.query = Linear(c_q, heads * c_hidden, bias=False, init="attention")
+        self.key = Linear(c_kv, heads * c_hidden, bias=False, init="attention")
+        self.value = Linear(c_kv, heads * c_hidden, bias=False, init="attention")
+        self.gate = Linear(c_q, heads * c_hidden, init="gating") if is_gated else None
+        self.out = Linear(heads * c_hidden, c_out, init="final")
+
+    def forward(
+        self, x_q: Float[Tensor, "*batch q c_q"], x_kv: Float[Tensor, "*batch k c_kv"], bias: Sequence[Tensor]
+    ) -> Float[Tensor, "*batch q c_out"]:
+        """`bias`: terms of the logits, each broadcastable to [*batch h q k]."""
+        q, k, v = (self.split(x) for x in (self.query(x_q), self.key(x_kv), self.value(x_kv)))
+        o = self.attend(q, k, v, bias).transpose(-2, -3).flatten(-2)
+        if self.gate is not None:
+            o = torch.sigmoid(self.gate(x_q)) * o
+        return self.out(o)
+
+    def split(self, x: Float[Tensor, "*batch q hc"]) -> Float[Tensor, "*batch h q c"]:
+        """Channels into heads."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Sequence[Tensor]) -> Tensor:
+        """Seam: the softmax-weighted mean of the values, for each head [*batch h q c]."""
+        logits = torch.einsum("...qc,...kc->...qk", q * q.shape[-1] ** -0.5, k)
+        for term in bias:
+            logits = logits + term
+        return torch.einsum("...qk,...kc->...qc", torch.softmax(logits, dim=-1), v)

@@ -1,0 +1,73 @@
+"""How far apart two residues stand in their chains, as a first guess of every pair."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from foldwright.nn.linear import Linear
+
+
+def one_hot(x: Float[Tensor, "*shape"], bins: Float[Tensor, " b"]) -> Float[Tensor, "*shape b"]:
+    """One at the bin whose centre is nearest.
+
+    AF2 Suppl. Alg. 5 "one_hot".
+    """
+    nearest = (x[..., None] - bins).abs().argmin(-1)
+    return torch.nn.functional.one_hot(nearest, len(bins)).to(bins.dtype)
+
+
+class RelativePosition(nn.Module):
+    """The signed distance of two residues along the sequence, clipped.
+
+    AF2 Suppl. Alg. 4 "relpos".
+    """
+
+    bins: Tensor
+
+    def __init__(self, c_z: int, max_distance: int = 32):  # v_bins = -32..32, AF2 Suppl. 1.5
+        super().__init__()
+        self.out = Linear(2 * max_distance + 1, c_z)
+        self.register_buffer("bins", torch.arange(-max_distance, max_distance + 1.0), persistent=False)
+
+    def forward(self, residue_index: Int[Tensor, "*batch n"]) -> Float[Tensor, "*batch n n c_z"]:
+        d = residue_index[..., :, None] - residue_index[..., None, :]
+        return self.out(one_hot(d.to(self.bins.dtype), self.bins))
+
+
+class ChainRelativePosition(nn.Module):
+    """The clipped distance within a chain, whether two chains have one sequence, and which copies they are.
+
+    The relative encoding of AlphaFold-Multimer (Evans et al. 2021).
+    """
+
+    def __init__(self, c_z: int, max_distance: int = 32, max_copies: int = 2):
+        super().__init__()
+        self.max_distance = max_distance
+        self.max_copies = max_copies
+        # One class more than the clipped range holds: "another chain" and "another entity".
+        self.out = Linear((2 * max_distance + 2) + 1 + (2 * max_copies + 2), c_z)
+
+    def forward(
+        self,
+        residue_index: Int[Tensor, "*batch n"],
+        asym_id: Int[Tensor, "*batch n"],
+        entity_id: Int[Tensor, "*batch n"],
+        sym_id: Int[Tensor, "*batch n"],
+    ) -> Float[Tensor, "*batch n n c_z"]:
+        is_same_chain = _pairs_equal(asym_id)
+        is_same_entity = _pairs_equal(entity_id)
+        distance = _clipped_difference(residue_index, self.max_distance, is_same_chain)
+        copies = _clipped_difference(sym_id, self.max_copies, is_same_entity)
+        features = torch.cat([distance, is_same_entity[..., None], copies], dim=-1)
+        return self.out(features.to(self.out.weight.dtype))
+
+
+def _pairs_equal(x: Int[Tensor, "*batch n"]) -> Bool[Tensor, "*batch n n"]:
+    return x[..., :, None] == x[..., None, :]
+
+
+def _clipped_difference(
+    x: Int[Tensor, "*batch n"], limit: int, is_comparable: Bool[Tensor, "*batch n n"]
+) -> Int[Tensor, "*batch n n classes"]:
+    d = (x[..., :, None] - x[..., None, :]).clamp(-limit, limit) + limit
+    return torch.nn.functional.one_hot(torch.where(is_comparable, d, 2 * limit + 1).long(), 2 * limit + 2)
