@@ -1,1 +1,1 @@
-"""Rotations, rigid motions, torsions, superposition: tensors, no biology."""
+"""Rotations, rigid motions, torsions and superposition of points; no biology."""
