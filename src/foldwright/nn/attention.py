@@ -8,16 +8,16 @@ from torch import Tensor, nn
 
 from foldwright.nn.linear import Linear
 
-MASKED = -1e9  # added to a masked logit; finite, so that a row with nothing to look at becomes uniform
+MASKED = -1e9  # the logit of what is masked; finite, so that a row with nothing to look at becomes uniform
 
 
-def mask_bias(mask: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch 1 1 k"]:
-    """The logits of a mask, zero where it is one, shaped to be added to [*batch h q k]."""
-    return ((1 - mask) * MASKED)[..., None, None, :]
+def masked_softmax(logits: Float[Tensor, "*batch k"], mask: Float[Tensor, "*#batch k"]) -> Float[Tensor, "*batch k"]:
+    """Weights over the last axis that vanish where the mask does; uniform where nothing is left."""
+    return torch.softmax(logits.masked_fill(mask == 0, MASKED), dim=-1)
 
 
 class GatedAttention(nn.Module):
-    """What each query gathers from the values, gated by the query itself; lines 2-7 of most attention algorithms.
+    """What each query gathers from the values, gated by the query itself: the core of most attention algorithms.
 
     AF2 Suppl. Alg. 7 "MSARowAttentionWithPairBias", lines 2 and 4-7.
     """
@@ -32,11 +32,14 @@ class GatedAttention(nn.Module):
         self.out = Linear(heads * c_hidden, c_out, init="final")
 
     def forward(
-        self, x_q: Float[Tensor, "*batch q c_q"], x_kv: Float[Tensor, "*batch k c_kv"], bias: Sequence[Tensor]
+        self,
+        x_q: Float[Tensor, "*batch q c_q"],
+        x_kv: Float[Tensor, "*batch k c_kv"],
+        mask: Float[Tensor, "*batch k"],
+        bias: Float[Tensor, "*#batch h q k"] | None = None,
     ) -> Float[Tensor, "*batch q c_out"]:
-        """`bias`: terms of the logits, each broadcastable to [*batch h q k]."""
         q, k, v = (self.split(x) for x in (self.query(x_q), self.key(x_kv), self.value(x_kv)))
-        o = self.attend(q, k, v, bias).transpose(-2, -3).flatten(-2)
+        o = self.attend(q, k, v, mask, bias).transpose(-2, -3).flatten(-2)
         if self.gate is not None:
             o = torch.sigmoid(self.gate(x_q)) * o
         return self.out(o)
@@ -45,9 +48,9 @@ class GatedAttention(nn.Module):
         """Channels into heads."""
         return x.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Sequence[Tensor]) -> Tensor:
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, bias: Tensor | None) -> Tensor:
         """Seam: the softmax-weighted mean of the values, for each head [*batch h q c]."""
         logits = torch.einsum("...qc,...kc->...qk", q * q.shape[-1] ** -0.5, k)
-        for term in bias:
-            logits = logits + term
-        return torch.einsum("...qk,...kc->...qc", torch.softmax(logits, dim=-1), v)
+        if bias is not None:
+            logits = logits + bias
+        return torch.einsum("...qk,...kc->...qc", masked_softmax(logits, mask[..., None, None, :]), v)

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foldwright.nn.attention import GatedAttention, mask_bias
+from foldwright.nn.attention import GatedAttention, masked_softmax
 from foldwright.nn.linear import LayerNorm, Linear
 
 
@@ -33,7 +33,7 @@ class MSARowAttentionWithPairBias(nn.Module):
     def rows(self, m: Tensor, mask: Tensor, b: Tensor) -> Tensor:
         """Seam: rows are independent once the pair bias [*batch 1 h n n] is known."""
         m = self.norm(m)
-        return self.core(m, m, [mask_bias(mask), b])
+        return self.core(m, m, mask, b)
 
 
 class MSAColumnAttention(nn.Module):
@@ -55,7 +55,7 @@ class MSAColumnAttention(nn.Module):
     def columns(self, m: Tensor, mask: Tensor) -> Tensor:
         """Seam: columns [*batch n s c_m] are independent."""
         m = self.norm(m)
-        return self.core(m, m, [mask_bias(mask)])
+        return self.core(m, m, mask)
 
 
 class MSAColumnGlobalAttention(nn.Module):
@@ -85,11 +85,11 @@ class MSAColumnGlobalAttention(nn.Module):
         # DISCREPANCY(AF2 Alg. 19 line 3): the released code averages the unmasked rows, then projects.
         mean = (m * mask[..., None]).sum(-2) / (mask.sum(-1)[..., None] + 1e-10)
         q = self.query(mean).unflatten(-1, (self.heads, -1))
-        o = self.attend(q, self.key(m), self.value(m), mask_bias(mask).squeeze(-2))
+        o = self.attend(q, self.key(m), self.value(m), mask)
         g = torch.sigmoid(self.gate(m))
         return self.out(g * o.flatten(-2)[..., None, :])
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
         """What each head's one query [*batch n h c] gathers from its column."""
-        logits = torch.einsum("...hc,...sc->...hs", q * q.shape[-1] ** -0.5, k) + bias
-        return torch.einsum("...hs,...sc->...hc", torch.softmax(logits, dim=-1), v)
+        logits = torch.einsum("...hc,...sc->...hs", q * q.shape[-1] ** -0.5, k)
+        return torch.einsum("...hs,...sc->...hc", masked_softmax(logits, mask[..., None, :]), v)

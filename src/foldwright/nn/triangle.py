@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foldwright.nn.attention import GatedAttention, mask_bias
+from foldwright.nn.attention import GatedAttention
 from foldwright.nn.linear import LayerNorm, Linear
 
 
@@ -81,7 +81,7 @@ class TriangleAttention(nn.Module):
 
     def rows(self, z: Tensor, mask: Tensor, b: Tensor) -> Tensor:
         """Seam: rows are independent once the bias [*batch 1 h n n] is known."""
-        return self.core(z, z, [mask_bias(mask), b])
+        return self.core(z, z, mask, b)
 
 
 class TriangleAttentionStartingNode(TriangleAttention):
