@@ -1,6 +1,5 @@
 """Gated multi-head attention, the core that every attention layer of AlphaFold 2 shares."""
 
-from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
