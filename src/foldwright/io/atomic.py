@@ -1,0 +1,53 @@
+"""Files that appear whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from foldwright.errors import InputError
+
+
+@contextmanager
+def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """An open file that takes the name `path` only once the block has ended well and the bytes are on the disk.
+
+    Until then the name keeps what it held before; after an error or an interrupt nothing is left behind.
+    Folders are made as needed. Raises InputError if the place cannot be written.
+    """
+    path = Path(path)
+    with _named_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        encoding = None if "b" in mode else "utf-8"
+        with os.fdopen(handle, mode, encoding=encoding) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        with _named_errors(path):
+            os.chmod(name, _permissions(path))
+            os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        remedy = "Choose a place that you may write to and that has room."
+        raise InputError(f"cannot be written: {error.strerror}.", file=path, remedy=remedy) from error
+
+
+def _permissions(path: Path) -> int:
+    """Those of the file that is replaced, or those that `open` would give: mkstemp's are for the owner only."""
+    if path.exists():
+        return path.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
