@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import torch
 from jaxtyping import Float, Int
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+Group = TypeVar("Group", bound="TensorGroup")  # not typing.Self: beartype checks methods without their class
+
 
 @dataclass(frozen=True, kw_only=True)
 class TensorGroup:
     """A frozen record whose fields are tensors, other groups, or None where a part is absent."""
 
-    def map(self, change: Callable[[Tensor], Tensor]) -> Self:
+    def map(self: Group, change: Callable[[Tensor], Tensor]) -> Group:
         """The same group with `change` applied to every tensor."""
         return type(self)(**{name: _apply(change, value) for name, value in self._items()})
 
-    def to(self, *args: Any, **kwargs: Any) -> Self:
+    def to(self: Group, *args: Any, **kwargs: Any) -> Group:
         """Like `Tensor.to`, except that a dtype only reaches floating-point tensors."""
         moved = self.map(lambda x: x.to(*args, **kwargs) if x.is_floating_point() else x)
         device = torch.empty(0).to(*args, **kwargs).device
@@ -42,12 +44,12 @@ class TensorGroup:
         save_file({name: x.contiguous() for name, x in self.flat().items()}, str(path))
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls: type[Group], path: str | Path) -> Group:
         """Read what `save` wrote; a part that was absent stays None."""
         return cls._unflatten(load_file(str(path)))
 
     @classmethod
-    def collate(cls, groups: Sequence[Self]) -> Self:
+    def collate(cls: type[Group], groups: Sequence[Group]) -> Group:
         """Stack examples along a new first axis, padding every axis with zeros to the longest."""
         parts: dict[str, Any] = {}
         for name, first in groups[0]._items():
@@ -59,7 +61,7 @@ class TensorGroup:
         return cls(**parts)
 
     @classmethod
-    def _unflatten(cls, tensors: dict[str, Tensor]) -> Self:
+    def _unflatten(cls: type[Group], tensors: dict[str, Tensor]) -> Group:
         parts: dict[str, Any] = {}
         for name, hint in get_type_hints(cls).items():
             group = next((t for t in (hint, *getattr(hint, "__args__", ())) if _is_group(t)), None)
