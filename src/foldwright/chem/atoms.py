@@ -5,10 +5,11 @@ import numpy as np
 from foldwright.chem.residues import RESTYPE_NAMES
 
 # AF2 Suppl. 1.2.1 "atom37": one slot for each atom name of the 20 amino acids.
-ATOM_TYPES = tuple(
+_NAMES = (
     "N CA C CB O CG CG1 CG2 OG OG1 SG CD CD1 CD2 ND1 ND2 OD1 OD2 SD CE CE1 CE2 CE3 NE NE1 NE2 OE1 OE2 CH2 NH1 NH2 OH "
-    "CZ CZ2 CZ3 NZ OXT".split()
+    "CZ CZ2 CZ3 NZ OXT"
 )
+ATOM_TYPES = tuple(_NAMES.split())
 ATOM_INDEX = {name: i for i, name in enumerate(ATOM_TYPES)}
 
 # "atom14": the atoms that a residue has, backbone first.
