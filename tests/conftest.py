@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from foldwright.weights import mapping
+from foldwright.weights.rule import rule_parameters
+
 COMMITTED = Path(__file__).parent / "oracles" / "af2"
 SHARED = Path(__file__).parents[2] / "shared" / "oracles" / "af2"
 
@@ -32,3 +35,55 @@ def oracle():
 @pytest.fixture(autouse=True)
 def _fixed_seed():
     torch.manual_seed(0)
+
+
+class ModuleCase:
+    """One layer as the original program computed it (float64, rule parameters): inputs, outputs and gradients."""
+
+    def __init__(self, arrays: dict[str, np.ndarray]):
+        self.parts: dict[str, dict[str, torch.Tensor]] = {}
+        for key, array in arrays.items():
+            part, name = key.split("/", 1)
+            tensor = torch.from_numpy(array)
+            self.parts.setdefault(part, {})[name] = tensor.double() if tensor.is_floating_point() else tensor
+        for name in self.parts.get("grad_in", {}):
+            self.parts["in"][name].requires_grad_()
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        return self.parts["in"][name]
+
+    def fill(self, module: torch.nn.Module, table: mapping.Table) -> torch.nn.Module:
+        """The module in float64, its parameters read by `table` from rule arrays of the stored names."""
+        self.module, self.table = module.double().eval(), table
+        expected = mapping.manifest(module, table)
+        assert set(expected) == set(self.parts["grad_param_norm"])
+        mapping.load_arrays(module, table, rule_parameters(expected))
+        return module
+
+    def check(self, tolerance: float = 1e-9, **outputs: torch.Tensor) -> None:
+        """Outputs, gradients of the inputs and gradient norms of every array agree, and none is constant."""
+        expected = self.parts["out"]
+        assert outputs.keys() == expected.keys()
+        for name, value in outputs.items():
+            assert expected[name].std() > 1e-3
+            assert relative_error(value, expected[name]) < tolerance, name
+        sum((outputs[name] * cot).sum() for name, cot in self.parts["cot"].items()).backward()
+        for name, gradient in self.parts.get("grad_in", {}).items():
+            assert relative_error(self[name].grad, gradient) < tolerance, name
+        gradients = {name: p.grad for name, p in self.module.named_parameters()}
+        norms = {key: array.norm() for key, array in mapping.write_arrays(self.table, gradients).items()}
+        scale = max(self.parts["grad_param_norm"].values())
+        for key, norm in self.parts["grad_param_norm"].items():
+            assert abs(norms[key] - norm) < tolerance * max(norm, 1e-3 * scale), key
+
+
+def relative_error(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+    """|ours - theirs| / |theirs|."""
+    assert ours.shape == theirs.shape
+    return float((ours.detach() - theirs).norm() / theirs.norm())
+
+
+@pytest.fixture
+def module_case(oracle):
+    """A stored layer of ../shared/oracles/af2/modules by name: `fill` a module, run it, `check` what it returns."""
+    return lambda name: ModuleCase(oracle(f"modules/{name}.npz"))

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -120,7 +121,7 @@ class Halves:
 
 
 Layout = Same | Halves
-Table = Mapping[str, "Layout | tuple[str, Table] | Stacked"]
+Table = Mapping[str, Any]  # name of an array -> Layout; scope -> (path of the submodule, Table), or Stacked
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,9 @@ class Entry:
     def read(self, array: Tensor) -> dict[str, Tensor]:
         """The parameters that an array of the file holds."""
         blocks = array.unbind() if self.is_stacked else (array,)
-        found = (zip(names, self.layout.read(block), strict=True) for names, block in zip(self.names, blocks, strict=True))
+        found = (
+            zip(names, self.layout.read(block), strict=True) for names, block in zip(self.names, blocks, strict=True)
+        )
         return {name: part for pairs in found for name, part in pairs}
 
     def write(self, values: Mapping[str, Tensor]) -> Tensor:
@@ -238,7 +241,9 @@ def check_arrays(
     missing = [key for key in expected if key not in shapes]
     unused = [key for key in shapes if key not in expected]
     misshapen = [
-        f"{key} is {shapes[key]}, should be {shape}" for key, shape in expected.items() if shapes.get(key, shape) != shape
+        f"{key} is {shapes[key]}, should be {shape}"
+        for key, shape in expected.items()
+        if shapes.get(key, shape) != shape
     ]
     faults = {"missing": missing, "unused": unused, "mis-shaped": misshapen}
     if any(faults.values()):
