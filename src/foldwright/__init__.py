@@ -1,3 +1,18 @@
 """AlphaFold 2 and AlphaFold 3 in one PyTorch package: predict, train, profile and learn."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from foldwright.pipeline.predict import Prediction, predict
+
 __version__ = "0.1.0"
+__all__ = ["Prediction", "__version__", "predict"]
+
+
+def __getattr__(name: str):
+    """`foldwright.predict` loads torch when it is first used, not when the package is imported."""
+    if name in ("Prediction", "predict"):
+        from foldwright.pipeline import predict as module
+
+        return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,40 @@
+"""Whether a job fits: what it is estimated to need beside what there is, before any network is built."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import psutil
+import torch
+
+_CGROUPS = (  # limit and use of a container: version 2, then version 1
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
+)
+
+
+def available_bytes(device: torch.device) -> int:
+    """Memory that a new job may take: of the GPU, or of this machine within its container and `ulimit`."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    process = psutil.Process().memory_info()
+    limits = [psutil.virtual_memory().available, *_container_bytes()]
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        limits.append(max(0, soft - process.vms))
+    return min(limits)
+
+
+def _container_bytes() -> list[int]:
+    for limit, used in _CGROUPS:
+        try:
+            return [max(0, int(limit.read_text()) - int(used.read_text()))]
+        except (OSError, ValueError):  # no container, or "max"
+            continue
+    return []
+
+
+def gigabytes(size: float) -> str:
+    """1.5e9 as `1.5 GB`."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
