@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from foldwright.models.af2.config import AF2, Evoformer, ExtraMSAStack, TemplateEmbedder
-from foldwright.weights.mapping import Column, Flat, FromHeads, Halves, Same, Stacked, Table, ToHeads, Transposed
+import numpy as np
+import torch
+from torch import Tensor
+
+from foldwright.models.af2.config import AF2, Evoformer, ExtraMSAStack, StructureModule, TemplateEmbedder
+from foldwright.models.af2.model import AlphaFold
+from foldwright.weights import mapping
+from foldwright.weights.mapping import (
+    Column,
+    Flat,
+    FromHeads,
+    HeadPoints,
+    Joint,
+    Same,
+    Stacked,
+    Table,
+    ToHeads,
+    Transposed,
+)
 
 LAYER_NORM: Table = {"scale": Same("weight"), "offset": Same("bias")}
 LINEAR: Table = {"weights": Transposed("weight"), "bias": Same("bias")}
@@ -30,12 +49,12 @@ UNFUSED: Table = {
 
 FUSED: Table = {  # multimer v3
     "left_norm_input": ("norm", LAYER_NORM),
-    "projection": ("", {"weights": Halves("left.weight", "right.weight"), "bias": Halves("left.bias", "right.bias")}),
+    "projection": ("", {"weights": Joint("left.weight", "right.weight"), "bias": Joint("left.bias", "right.bias")}),
     "gate": (
         "",
         {
-            "weights": Halves("left_gate.weight", "right_gate.weight"),
-            "bias": Halves("left_gate.bias", "right_gate.bias"),
+            "weights": Joint("left_gate.weight", "right_gate.weight"),
+            "bias": Joint("left_gate.bias", "right_gate.bias"),
         },
     ),
     "center_norm": ("center_norm", LAYER_NORM),
@@ -230,3 +249,172 @@ def templates(config: AF2, triangle_multiplication: Table) -> Table:
     else:
         pair_term = monomer_template_embedding(config.templates)
     return {"template_embedding": ("template_embedder", pair_term), **TEMPLATE_ROWS}
+
+
+def joint_point_attention(sizes: StructureModule) -> Table:
+    """Invariant point attention of the monomer: keys and values projected together."""
+    heads, points = sizes.heads, (sizes.num_query_points, sizes.num_value_points)
+    return {
+        "q_scalar": ("query", LINEAR),
+        "kv_scalar": (
+            "",
+            {"weights": Joint("key.weight", "value.weight", heads), "bias": Joint("key.bias", "value.bias", heads)},
+        ),
+        "q_point_local": ("query_points", LINEAR),
+        "kv_point_local": (
+            "",
+            {
+                "weights": Joint("key_points.weight", "value_points.weight", 3 * heads, points),
+                "bias": Joint("key_points.bias", "value_points.bias", 3 * heads, points),
+            },
+        ),
+        **POINT_ATTENTION,
+    }
+
+
+def separate_point_attention(sizes: StructureModule) -> Table:
+    """Invariant point attention of the multimer: every projection on its own, the scalar ones without bias."""
+    heads = sizes.heads
+    points: Table = {"weights": HeadPoints("weight", heads), "bias": HeadPoints("bias", heads)}
+    return {
+        "q_scalar_projection": ("query", {"weights": ToHeads("weight", heads)}),
+        "k_scalar_projection": ("key", {"weights": ToHeads("weight", heads)}),
+        "v_scalar_projection": ("value", {"weights": ToHeads("weight", heads)}),
+        "q_point_projection": ("query_points", {"point_projection": ("", points)}),
+        "k_point_projection": ("key_points", {"point_projection": ("", points)}),
+        "v_point_projection": ("value_points", {"point_projection": ("", points)}),
+        **POINT_ATTENTION,
+    }
+
+
+POINT_ATTENTION: Table = {
+    "attention_2d": ("pair_bias", LINEAR),
+    "trainable_point_weights": Same("point_weights"),
+    "output_projection": ("out", LINEAR),
+}
+
+ANGLES: Table = {
+    "input_projection": ("single_in", LINEAR),
+    "input_projection_1": ("initial_in", LINEAR),
+    "resblock1": ("blocks.0.first", LINEAR),
+    "resblock2": ("blocks.0.second", LINEAR),
+    "resblock1_1": ("blocks.1.first", LINEAR),
+    "resblock2_1": ("blocks.1.second", LINEAR),
+    "unnormalized_angles": ("out", LINEAR),
+}
+
+FOLD_ITERATION: Table = {
+    "attention_layer_norm": ("attention_norm", LAYER_NORM),
+    "transition": ("transition.0", LINEAR),
+    "transition_1": ("transition.2", LINEAR),
+    "transition_2": ("transition.4", LINEAR),
+    "transition_layer_norm": ("transition_norm", LAYER_NORM),
+    "rigid_sidechain": ("angles", ANGLES),
+}
+
+
+def monomer_fold_iteration(sizes: StructureModule) -> Table:
+    """The layer that all iterations of the structure module share."""
+    return {
+        "invariant_point_attention": ("ipa", joint_point_attention(sizes)),
+        "affine_update": ("backbone_update.out", LINEAR),
+        **FOLD_ITERATION,
+    }
+
+
+def multimer_fold_iteration(sizes: StructureModule) -> Table:
+    """The layer that all iterations of the structure module share."""
+    return {
+        "invariant_point_attention": ("ipa", separate_point_attention(sizes)),
+        "quat_rigid": ("", {"rigid": ("backbone_update.out", LINEAR)}),
+        **FOLD_ITERATION,
+    }
+
+
+def structure_module(config: AF2) -> Table:
+    fold_iteration = multimer_fold_iteration if config.is_multimer else monomer_fold_iteration
+    return {
+        "single_layer_norm": ("single_norm", LAYER_NORM),
+        "initial_projection": ("single_in", LINEAR),
+        "pair_layer_norm": ("pair_norm", LAYER_NORM),
+        "fold_iteration": ("", fold_iteration(config.structure)),
+    }
+
+
+HEADS: Table = {
+    "distogram_head": ("distogram_head", {"half_logits": ("out", LINEAR)}),
+    "masked_msa_head": ("masked_msa_head", {"logits": ("out", LINEAR)}),
+    "experimentally_resolved_head": ("experimentally_resolved_head", {"logits": ("out", LINEAR)}),
+    "predicted_lddt_head": (
+        "plddt_head",
+        {
+            "input_layer_norm": ("norm", LAYER_NORM),
+            "act_0": ("first", LINEAR),
+            "act_1": ("second", LINEAR),
+            "logits": ("out", LINEAR),
+        },
+    ),
+}
+PAE_HEAD: Table = {"predicted_aligned_error_head": ("pae_head", {"logits": ("out", LINEAR)})}
+
+
+def alphafold(config: AF2, triangle_multiplication: Table) -> Table:
+    """The whole network."""
+    return {
+        "alphafold": (
+            "",
+            {
+                "alphafold_iteration": (
+                    "",
+                    {
+                        "evoformer": ("trunk", trunk(config, triangle_multiplication)),
+                        "structure_module": ("structure_module", structure_module(config)),
+                        **HEADS,
+                        **(PAE_HEAD if config.heads.is_pae_predicted else {}),
+                    },
+                )
+            },
+        )
+    }
+
+
+def table_of(config: AF2, keys: Iterable[str] = ()) -> Table:
+    """The table for a network, in the layout of a file with these keys (multimer v2 is unfused), else the newest."""
+    is_unfused = not config.is_multimer or any("/left_projection" in key and "triangle" in key for key in keys)
+    return alphafold(config, UNFUSED if is_unfused else FUSED)
+
+
+def import_params(model: AlphaFold, arrays: Mapping[str, np.ndarray], *, file: str | Path | None = None) -> None:
+    """Fill a network with published parameters, every array used exactly once.
+
+    Raises:
+        InputError: naming every array that is missing, unused or of another shape than the network needs.
+    """
+    mapping.load_arrays(model, table_of(model.config, arrays), arrays, file=file)
+
+
+def state_dict_of(
+    config: AF2, arrays: Mapping[str, np.ndarray], *, file: str | Path | None = None
+) -> dict[str, Tensor]:
+    """Published parameters under our names, as views of the arrays; errors as in `import_params`."""
+    return mapping.read_arrays(empty(config), table_of(config, arrays), arrays, file=file)
+
+
+def arrays_of(
+    model: AlphaFold, values: Mapping[str, Tensor] | None = None, keys: Iterable[str] = ()
+) -> dict[str, np.ndarray]:
+    """The parameters (or `values` by parameter name, such as gradients) under the published names."""
+    values = dict(model.named_parameters()) if values is None else values
+    arrays = mapping.write_arrays(table_of(model.config, keys), values)
+    return {key: array.detach().cpu().numpy() for key, array in arrays.items()}
+
+
+def manifest(config: AF2, keys: Iterable[str] = ()) -> dict[str, tuple[int, ...]]:
+    """Key and shape of every array of a published file for this network."""
+    return mapping.manifest(empty(config), table_of(config, keys))
+
+
+def empty(config: AF2) -> AlphaFold:
+    """The network without memory for its parameters."""
+    with torch.device("meta"):
+        return AlphaFold(config)

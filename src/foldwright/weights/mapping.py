@@ -103,24 +103,50 @@ class FromHeads(Same):
 
 
 @dataclass(frozen=True)
-class Halves:
-    """Two projections kept side by side in one array: [in, 2 out] or [2 out] in the file, the left one first."""
+class Joint:
+    """Two projections in one array, side by side in each of its groups: the left one first.
+
+    Groups are heads, or the x, y and z of every head; `parts` is the ratio of the two widths.
+    """
 
     left: str
     right: str
+    groups: int = 1
+    parts: tuple[int, int] = (1, 1)
 
     @property
     def names(self) -> tuple[str, ...]:
         return self.left, self.right
 
     def read(self, array: Tensor) -> tuple[Tensor, ...]:
-        return tuple(half.T if half.ndim == 2 else half for half in array.chunk(2, dim=-1))
+        grouped = array.unflatten(-1, (self.groups, -1))
+        unit = grouped.shape[-1] // sum(self.parts)
+        return tuple(_turned(part.flatten(-2)) for part in grouped.split([unit * part for part in self.parts], dim=-1))
 
     def write(self, parts: tuple[Tensor, ...]) -> Tensor:
-        return torch.cat([part.T if part.ndim == 2 else part for part in parts], dim=-1)
+        grouped = [_turned(part).unflatten(-1, (self.groups, -1)) for part in parts]
+        return torch.cat(grouped, dim=-1).flatten(-2)
 
 
-Layout = Same | Halves
+@dataclass(frozen=True)
+class HeadPoints(Same):
+    """[(in,) h, 3 p] in the file, each head with its x, y, z; [3 h p(, in)] here, x, y, z each with all heads."""
+
+    heads: int
+
+    def read(self, array: Tensor) -> tuple[Tensor, ...]:
+        return (_turned(array.unflatten(-1, (3, -1)).transpose(-2, -3).flatten(-3)),)
+
+    def write(self, parts: tuple[Tensor, ...]) -> Tensor:
+        return _turned(parts[0]).unflatten(-1, (3, self.heads, -1)).transpose(-2, -3).flatten(-2)
+
+
+def _turned(x: Tensor) -> Tensor:
+    """A matrix transposed; a vector as it is."""
+    return x.mT if x.ndim == 2 else x
+
+
+Layout = Same | Joint
 Table = Mapping[str, Any]  # name of an array -> Layout; scope -> (path of the submodule, Table), or Stacked
 
 

@@ -269,7 +269,7 @@ class MultimerTemplateRows(TemplateRows):
         return torch.cat([residue_types(templates), sin * mask, cos * mask, mask], dim=-1), mask[..., 0]
 
 
-def template_embedder(config: TemplateEmbedder, model: AF2) -> MonomerTemplates | MultimerTemplates:
+def template_embedder(model: AF2, config: TemplateEmbedder) -> MonomerTemplates | MultimerTemplates:
     """The pair term for one chain or for several."""
     return (MultimerTemplates if model.is_multimer else MonomerTemplates)(config, model.trunk.c_z)
 
