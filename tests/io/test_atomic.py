@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 
@@ -21,11 +22,27 @@ def test_the_file_appears_whole_at_the_end(tmp_path):
 def test_an_error_leaves_what_was_there(tmp_path, reason):
     target = tmp_path / "scores.json"
     target.write_text("before")
-    with pytest.raises(reason), atomic_write(target, "wb") as file:
-        file.write(b"half")
-        raise reason
+    with pytest.raises(reason):
+        write_and_raise(target, reason)
     assert target.read_text() == "before"
     assert os.listdir(tmp_path) == ["scores.json"]
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path):
+    with pytest.raises(InputError, match=r"scores.json: cannot be written: No space left"):
+        write_and_raise(tmp_path / "scores.json", OSError(errno.ENOSPC, "No space left on device"))
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_error_about_another_file_is_not_blamed_on_this_one(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_and_raise(tmp_path / "scores.json", OSError(errno.ENOENT, "No such file"))
+
+
+def write_and_raise(target, reason):
+    with atomic_write(target, "wb") as file:
+        file.write(b"half")
+        raise reason
 
 
 def test_permissions_are_those_of_an_ordinary_file(tmp_path):

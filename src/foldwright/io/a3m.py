@@ -32,9 +32,10 @@ def parse_a3m(lines: Sequence[str], file: str | Path | None = None, query: str |
     """The alignment written on these lines; `file` is only for errors."""
     records = parse_fasta(lines, file)
     _check_query(records[0], lines, file)
-    if query is not None and records[0].sequence != query:
-        raise _not_the_query(records[0], query, file)
-    num_columns = len(records[0].sequence)
+    first = records[0]
+    if query is not None and first.sequence != query:
+        raise not_the_query(first.name, first.sequence, query, file=file, line=first.line + 1)
+    num_columns = len(first.sequence)
     letters = np.empty((len(records), num_columns), np.uint8)
     deletions = np.empty((len(records), num_columns), np.int32)
     for start in range(0, len(records), _BLOCK):
@@ -93,19 +94,15 @@ def _with_insertions(row: str, deletions: Int[np.ndarray, "n"]) -> str:
     return "".join("x" * int(count) + letter for count, letter in zip(deletions, row, strict=True))
 
 
-def _not_the_query(record: Record, query: str, file: str | Path | None) -> InputError:
-    found = record.sequence
+def not_the_query(name: str, found: str, query: str, *, file: str | Path | None, line: int | None = None) -> InputError:
+    """The error for an alignment that was made for another sequence; it says where the two begin to differ."""
     if len(found) != len(query):
         difference = f"it has {len(found)} residues, the query has {len(query)}"
     else:
         at = next(i for i, (a, b) in enumerate(zip(found, query, strict=True)) if a != b)
         difference = f"residue {at + 1} is {found[at]}, the query has {query[at]}"
-    return InputError(
-        f'the first row "{record.name}" is not the query: {difference}.',
-        file=file,
-        line=record.line + 1,
-        remedy="Was this alignment made for another sequence?",
-    )
+    message = f'the first row "{name}" is not the query: {difference}.'
+    return InputError(message, file=file, line=line, remedy="Was this alignment made for another sequence?")
 
 
 def _no_letters(record: Record, file: str | Path | None) -> InputError:

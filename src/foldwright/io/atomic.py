@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from foldwright.errors import InputError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @contextmanager
@@ -23,7 +26,7 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
         encoding = None if "b" in mode else "utf-8"
-        with os.fdopen(handle, mode, encoding=encoding) as file:
+        with _named_errors(path, _NO_ROOM), os.fdopen(handle, mode, encoding=encoding) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -36,10 +39,13 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 
 @contextmanager
-def _named_errors(path: Path) -> Iterator[None]:
+def _named_errors(path: Path, only: tuple[int, ...] = ()) -> Iterator[None]:
+    """InputError for what the system refuses; while the caller writes, only what must concern this file."""
     try:
         yield
     except OSError as error:
+        if only and error.errno not in only:
+            raise
         remedy = "Choose a place that you may write to and that has room."
         raise InputError(f"cannot be written: {error.strerror}.", file=path, remedy=remedy) from error
 

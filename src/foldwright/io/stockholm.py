@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
 from foldwright.errors import InputError
+from foldwright.io.a3m import not_the_query
 from foldwright.io.alignment import Alignment
 from foldwright.io.text import read_lines
 
@@ -50,11 +51,9 @@ def read_stockholm(path: str | Path, query: str | None = None) -> Alignment:
     Raises InputError naming the line if the file is no Stockholm file, is cut short, holds an unknown letter or rows
     of different lengths, or if its first row is not `query` when that is given.
     """
-    stockholm = parse_stockholm(read_lines(path), path)
-    alignment = stockholm.alignment()
+    alignment = parse_stockholm(read_lines(path), path).alignment()
     if query is not None and alignment.query != query:
-        name, remedy = next(iter(stockholm.rows)), "Was this alignment made for another sequence?"
-        raise InputError(f'the first row "{name}" is not the query.', file=path, remedy=remedy)
+        raise not_the_query(alignment.descriptions[0], alignment.query, query, file=path)
     return alignment
 
 
@@ -105,7 +104,7 @@ def remove_empty_columns(lines: Sequence[str]) -> list[str]:
             continue
         start = len(rows[0]) - len(rows[0].split(maxsplit=1)[1])
         letters = np.array([list(line[start:].rstrip().encode("ascii")) for line in rows], np.uint8)
-        in_use = ~np.isin(letters, list(_GAPS)).all(axis=0)
+        in_use = (~np.isin(letters, list(_GAPS))).any(axis=0)
         out += [_choose(line, start, in_use) if _is_columns(line) else line for line in block]
     return out
 
