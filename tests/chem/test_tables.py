@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from foldwright.chem import atoms, bonds, residues, rigid_groups
 
 TABLES = {
