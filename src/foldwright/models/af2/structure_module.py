@@ -244,7 +244,7 @@ def all_atom_coordinates(
     AF2 Suppl. Alg. 24 "computeAllAtomCoordinates".
     """
     frames = torsion_frames(backbone, torsions, aatype)
-    group = residue_atoms("ATOM14_TO_RIGID_GROUP", aatype, aatype)
+    group = residue_atoms("ATOM14_TO_RIGID_GROUP", aatype, aatype).long()
     of_atom = Rigid(
         torch.take_along_dim(frames.rotation, group[..., None, None], dim=-3),
         torch.take_along_dim(frames.translation, group[..., None], dim=-2),
