@@ -29,7 +29,7 @@ def agreement(centres: MSA, rows: MSA) -> Float[Tensor, "e c"]:
     return torch.cat([_one_hot(part)[..., :NUM_COUNTED].flatten(1) @ ours for part in _chunks(rows)])
 
 
-def nearest_centre(centres: MSA, rows: MSA) -> Int[Tensor, "e"]:
+def nearest_centre(centres: MSA, rows: MSA) -> Int[Tensor, " e"]:
     """The centre that agrees with a row most, the first of equals (AF2 Suppl. 1.2.7 item 4)."""
     return agreement(centres, rows).argmax(-1)
 

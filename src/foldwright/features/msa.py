@@ -26,7 +26,7 @@ class MSA(TensorGroup):
     deletions: Float[Tensor, "s n"]  # residues cut out to the left of each column
     mask: Float[Tensor, "s n"]  # 0 on padding
     bert_mask: Float[Tensor, "s n"]  # 0 where a row only fills up the chains it does not cover
-    is_centre: Float[Tensor, "s"]  # 1 for rows that always become cluster centres
+    is_centre: Float[Tensor, " s"]  # 1 for rows that always become cluster centres
 
     @classmethod
     def from_alignment(cls, alignment: Alignment) -> MSA:
@@ -50,11 +50,11 @@ class MSA(TensorGroup):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def select(self, chosen: Int[Tensor, "k"]) -> MSA:
+    def select(self, chosen: Int[Tensor, " k"]) -> MSA:
         """Only these rows, in this order."""
         return self.map(lambda x: x[chosen])
 
-    def columns(self, chosen: Int[Tensor, "k"]) -> MSA:
+    def columns(self, chosen: Int[Tensor, " k"]) -> MSA:
         """Only these columns, in this order."""
         return self.map(lambda x: x[:, chosen] if x.ndim == 2 else x)
 
@@ -81,7 +81,7 @@ def profile(msa: MSA) -> Float[Tensor, "n 22"]:
     return counts / (1e-10 + msa.mask.sum(0))[:, None]
 
 
-def row_order(keys: Float[np.ndarray, "s"], msa: MSA) -> Int[Tensor, "s"]:
+def row_order(keys: Float[np.ndarray, " s"], msa: MSA) -> Int[Tensor, " s"]:
     """The order in which rows are taken: those that must be centres, then the others by random key, then padding.
 
     AF2 Suppl. 1.2.7 item 1. The released multimer code orders by Gumbel noise with a bias of 1e6; so does this.
@@ -92,8 +92,8 @@ def row_order(keys: Float[np.ndarray, "s"], msa: MSA) -> Int[Tensor, "s"]:
 
 
 def block_deletion(
-    num_rows: int, block_starts: Int[np.ndarray, "blocks"], fraction: float = 0.3
-) -> Int[Tensor, "kept"]:
+    num_rows: int, block_starts: Int[np.ndarray, " blocks"], fraction: float = 0.3
+) -> Int[Tensor, " kept"]:
     """The rows that remain after contiguous blocks, each `fraction` of the alignment long, are deleted.
 
     AF2 Suppl. Alg. 1 "MSABlockDeletion"; the paper draws 5 starts uniformly from all rows. It is used in training only.

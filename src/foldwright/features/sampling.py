@@ -22,7 +22,7 @@ from foldwright.features.msa import MSA, deletion_value, has_deletion, row_order
 class Draws(TensorGroup):
     """Everything random in one reading of an alignment."""
 
-    order: Int[Tensor, "s"]  # rows, centres first
+    order: Int[Tensor, " s"]  # rows, centres first
     mask_position: Bool[Tensor, "c n"]
     replacement: Int[Tensor, "c n"]  # what the centres become there; 22 is the mask token
 
