@@ -22,6 +22,12 @@ def oracle_path(name: str) -> Path:
 
 
 @pytest.fixture
+def oracle_file():
+    """The path of a stored file, by its name relative to oracles/af2."""
+    return oracle_path
+
+
+@pytest.fixture
 def oracle():
     """Arrays computed by the original program, by file name relative to oracles/af2."""
 

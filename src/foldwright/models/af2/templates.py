@@ -1,5 +1,7 @@
 """What the structures of relatives say: a term for every pair, and extra rows for the alignment."""
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -7,7 +9,7 @@ from torch.nn.functional import one_hot
 
 from foldwright.chem.atoms import ATOM_INDEX
 from foldwright.features.batch import Residues, Templates
-from foldwright.features.structure import atom37_to_torsions, pseudo_beta
+from foldwright.features.structure import atom37_to_torsions, chi_angles, pseudo_beta
 from foldwright.geometry.rigid import Rigid
 from foldwright.models.af2.config import AF2, TemplateEmbedder
 from foldwright.models.af2.embed import distance_bins
@@ -131,8 +133,8 @@ class MonomerTemplates(nn.Module):
         self, z: Float[Tensor, "*batch n n c_z"], templates: Templates, residues: Residues
     ) -> Float[Tensor, "*batch n n c_z"]:
         pair_mask = pairs(residues.mask)
-        features = self.features(templates).to(z.dtype)
-        t = [self.stack(self.embed(one), pair_mask) for one in features.unbind(-4)]
+        features = (self.features(slot).squeeze(-4).to(z.dtype) for slot in slots(templates))
+        t = [self.stack(self.embed(f), pair_mask) for f in features]
         return self.attention(z, torch.stack(t, dim=-2), templates.mask)
 
     def features(self, templates: Templates) -> Float[Tensor, "*batch t n n 88"]:
@@ -179,24 +181,23 @@ class MultimerTemplates(nn.Module):
         self, z: Float[Tensor, "*batch n n c_z"], templates: Templates, residues: Residues
     ) -> Float[Tensor, "*batch n n c_z"]:
         pair_mask = pairs(residues.mask)
-        is_same_chain = residues.asym_id[..., :, None] == residues.asym_id[..., None, :]
+        is_same_chain = (residues.asym_id[..., :, None] == residues.asym_id[..., None, :]).to(z.dtype)
         query = self.query(self.query_norm(z))
-        num_templates = templates.mask.shape[-1]
         total = torch.zeros_like(query)
-        for i in range(num_templates):
-            one = select(templates, i)
-            total = total + self.stack(query + self.embed(one, is_same_chain.to(z.dtype), z.dtype), pair_mask)
-        return self.out(torch.relu(total / num_templates))
+        for slot in slots(templates):
+            total = total + self.stack(query + self.embed(slot, is_same_chain).squeeze(-4), pair_mask)
+        return self.out(torch.relu(total / templates.mask.shape[-1]))
 
     def embed(
-        self, template: Templates, is_same_chain: Float[Tensor, "*batch n n"], dtype: torch.dtype
-    ) -> Float[Tensor, "*batch n n c_t"]:
-        """Distances, residue types and unit vectors of one template, each through a map of its own."""
-        bins, is_resolved = (x.to(dtype) for x in distances(template))
-        aatype = residue_types(template).to(dtype)
+        self, templates: Templates, is_same_chain: Float[Tensor, "*batch n n"]
+    ) -> Float[Tensor, "*batch t n n c_t"]:
+        """Distances, residue types and unit vectors within each chain, each through a map of its own."""
+        is_same_chain = is_same_chain[..., None, :, :]
+        bins, is_resolved = (x.to(is_same_chain) for x in distances(templates))
+        aatype = residue_types(templates).to(is_same_chain)
         is_resolved = (is_resolved * is_same_chain)[..., None]
-        known = (pairs(has_backbone(template)).to(dtype) * is_same_chain)[..., None]
-        x, y, z = (unit_vectors(template).to(dtype) * known).split(1, dim=-1)
+        known = (pairs(has_backbone(templates)).to(is_same_chain) * is_same_chain)[..., None]
+        x, y, z = (unit_vectors(templates).to(known) * known).split(1, dim=-1)
         return (
             self.distance(bins * is_resolved)
             + self.is_resolved(is_resolved)
@@ -209,19 +210,16 @@ class MultimerTemplates(nn.Module):
         )
 
 
-def select(templates: Templates, index: int) -> Templates:
-    """One template, without the template axis."""
-    return Templates(
-        aatype=templates.aatype[..., index, :],
-        positions=templates.positions[..., index, :, :, :],
-        atom_mask=templates.atom_mask[..., index, :, :],
-        mask=templates.mask[..., index],
-    )
+def slots(templates: Templates) -> Iterator[Templates]:
+    """The templates one by one, so that the pair features of only one are in memory."""
+    parts = (templates.aatype.split(1, -2), templates.positions.split(1, -4), templates.atom_mask.split(1, -3))
+    for aatype, positions, atom_mask, mask in zip(*parts, templates.mask.split(1, -1), strict=True):
+        yield Templates(aatype=aatype, positions=positions, atom_mask=atom_mask, mask=mask)
 
 
-def unit_vectors(template: Templates) -> Float[Tensor, "*batch n n 3"]:
+def unit_vectors(templates: Templates) -> Float[Tensor, "*batch t n n 3"]:
     """The direction of residue j seen from the backbone frame of residue i; zero on the diagonal."""
-    backbone = Rigid.from_3_points(*(template.positions[..., atom, :] for atom in (N, CA, C)), eps=1e-12)
+    backbone = Rigid.from_3_points(*(templates.positions[..., atom, :] for atom in (N, CA, C)), eps=1e-12)
     towards = backbone[..., None].invert_apply(backbone.translation[..., None, :, :])
     return towards / towards.square().sum(-1, keepdim=True).clamp(min=1e-12).sqrt()
 
@@ -263,10 +261,9 @@ class MultimerTemplateRows(TemplateRows):
 
     def features(self, templates: Templates) -> tuple[Float[Tensor, "*batch t n 34"], Float[Tensor, "*batch t n"]]:
         """Residue type, sines, cosines, masks."""
-        torsions = atom37_to_torsions(templates.aatype, templates.positions, templates.atom_mask)
-        sin, cos = torsions.sin_cos[..., 3:, :].unbind(-1)
-        mask = torsions.mask[..., 3:]
-        return torch.cat([residue_types(templates), sin * mask, cos * mask, mask], dim=-1), mask[..., 0]
+        chi, mask = chi_angles(templates.aatype, templates.positions, templates.atom_mask)
+        parts = [residue_types(templates), torch.sin(chi) * mask, torch.cos(chi) * mask, mask]
+        return torch.cat(parts, dim=-1), mask[..., 0]
 
 
 def template_embedder(model: AF2, config: TemplateEmbedder) -> MonomerTemplates | MultimerTemplates:
