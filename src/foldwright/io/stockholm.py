@@ -104,7 +104,7 @@ def remove_empty_columns(lines: Sequence[str]) -> list[str]:
             continue
         start = len(rows[0]) - len(rows[0].split(maxsplit=1)[1])
         letters = np.array([list(line[start:].rstrip().encode("ascii")) for line in rows], np.uint8)
-        in_use = (~np.isin(letters, list(_GAPS))).any(axis=0)
+        in_use = np.logical_or.reduce(~np.isin(letters, list(_GAPS)), axis=0)
         out += [_choose(line, start, in_use) if _is_columns(line) else line for line in block]
     return out
 
