@@ -22,16 +22,15 @@ class RelativePosition(nn.Module):
     AF2 Suppl. Alg. 4 "relpos".
     """
 
-    bins: Tensor
-
     def __init__(self, c_z: int, max_distance: int = 32):  # v_bins = -32..32, AF2 Suppl. 1.5
         super().__init__()
+        self.max_distance = max_distance
         self.out = Linear(2 * max_distance + 1, c_z)
-        self.register_buffer("bins", torch.arange(-max_distance, max_distance + 1.0), persistent=False)
 
     def forward(self, residue_index: Int[Tensor, "*batch n"]) -> Float[Tensor, "*batch n n c_z"]:
         d = residue_index[..., :, None] - residue_index[..., None, :]
-        return self.out(one_hot(d.to(self.bins.dtype), self.bins))
+        bins = torch.arange(-self.max_distance, self.max_distance + 1).to(self.out.weight)
+        return self.out(one_hot(d.to(bins.dtype), bins))
 
 
 class ChainRelativePosition(nn.Module):
