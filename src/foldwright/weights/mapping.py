@@ -202,7 +202,8 @@ def entries(table: Table, scope: str = "", paths: tuple[str, ...] = ("",), is_st
     for name, item in table.items():
         if isinstance(item, Stacked):
             blocks = tuple(join(paths[0], item.path.format(i=i)) for i in range(item.num_blocks))
-            yield from entries(item.table, join(scope, name, by="/"), blocks, is_stacked=True)
+            if blocks:
+                yield from entries(item.table, join(scope, name, by="/"), blocks, is_stacked=True)
         elif isinstance(item, tuple):
             inner = tuple(join(path, item[0]) for path in paths)
             yield from entries(item[1], join(scope, name, by="/"), inner, is_stacked)

@@ -71,7 +71,7 @@ def input_embedder(config: AF2) -> InputEmbedder:
 class ExtraMSAEmbedder(nn.Module):
     """The rows that became no cluster centre.
 
-    AF2 Suppl. Alg. 2 "Inference" line 13: e = Linear(f_extra_msa_feat).
+    AF2 Suppl. 1.7.2: one linear map of the features of Table 1 `extra_msa_feat`.
     """
 
     def __init__(self, c_e: int):

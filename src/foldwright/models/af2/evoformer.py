@@ -62,6 +62,8 @@ class EvoformerBlock(ResidualBlock):
     AF2 Suppl. Alg. 6 "EvoformerStack", one iteration (lines 2-10).
     """
 
+    column_attention: MSAColumnAttention | MSAColumnGlobalAttention
+
     def __init__(self, config: Evoformer):
         super().__init__()
         c_m, c_z, c_attention, heads = config.c_m, config.c_z, config.c_msa_attention, config.msa_heads

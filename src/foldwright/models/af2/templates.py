@@ -120,7 +120,7 @@ class TemplatePointwiseAttention(nn.Module):
 class MonomerTemplates(nn.Module):
     """The pair term of the templates.
 
-    AF2 Suppl. Alg. 2 "Inference" lines 9-10, with 88 channels per pair (Suppl. Table 1).
+    AF2 Suppl. 1.7.1, the pair part: 88 channels (Table 1), Alg. 16 for each template, Alg. 17 over all.
     """
 
     def __init__(self, config: TemplateEmbedder, c_z: int):
@@ -227,7 +227,7 @@ def unit_vectors(templates: Templates) -> Float[Tensor, "*batch t n n 3"]:
 class TemplateRows(nn.Module):
     """The angles of the templates as further rows of the alignment.
 
-    AF2 Suppl. Alg. 2 "Inference" lines 7-8.
+    AF2 Suppl. 1.7.1, the angle part: two linear maps with a ReLU between them.
     """
 
     def __init__(self, c_in: int, c_m: int):

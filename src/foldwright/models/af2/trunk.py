@@ -18,7 +18,7 @@ from foldwright.models.af2.templates import no_templates, pairs, template_embedd
 class Trunk(nn.Module):
     """What one draw of the alignment says, given what the previous pass found.
 
-    AF2 Suppl. Alg. 2 "Inference", the body of the ensembling loop up to the Evoformer.
+    AF2 Suppl. Alg. 2 "Inference", the body of its inner loop: one member of the ensemble, up to the Evoformer.
     """
 
     def __init__(self, config: AF2):
@@ -35,17 +35,16 @@ class Trunk(nn.Module):
     def forward(self, batch: AF2Batch, previous: Previous) -> Representations:
         pair_mask = pairs(batch.residues.mask)
         m, z = self.embed(batch, previous)
-        rows, row_mask = m, batch.msa.mask
+        num_rows, msa_mask = m.shape[-3], batch.msa.mask
         if self.template_embedder is not None and self.template_rows is not None:
             templates = templates_of(batch)
             z = z + self.template_embedder(z, templates, batch.residues)
             a, a_mask = self.template_rows(templates)
-            rows, row_mask = torch.cat([m, a], dim=-3), torch.cat([row_mask, a_mask.to(row_mask)], dim=-2)
-        e = self.extra_msa_embedder(batch.extra_msa)
-        z = self.extra_msa_stack(e, z, batch.extra_msa.mask, pair_mask)
-        rows, z, s = self.evoformer(rows, z, row_mask, pair_mask)
-        m = rows[..., : m.shape[-3], :, :]
-        return Representations(msa=m, msa_first_row=m[..., 0, :, :], pair=z, single=s)
+            m, msa_mask = torch.cat([m, a], dim=-3), torch.cat([msa_mask, a_mask.to(msa_mask)], dim=-2)
+        z = self.extra_msa_stack(self.extra_msa_embedder(batch.extra_msa), z, batch.extra_msa.mask, pair_mask)
+        m, z, s = self.evoformer(m, z, msa_mask, pair_mask)
+        # The first row is recycled: as a view it would keep the whole alignment in memory.
+        return Representations(msa=m[..., :num_rows, :, :], msa_first_row=m[..., 0, :, :].clone(), pair=z, single=s)
 
     def embed(
         self, batch: AF2Batch, previous: Previous
