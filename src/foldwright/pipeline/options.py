@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from foldwright.errors import InputError
@@ -93,7 +93,7 @@ def model_names(words: Sequence[str]) -> tuple[str, ...]:
         InputError: a name that is neither a model nor a group.
     """
     found: dict[str, None] = {}
-    for word in (part.strip() for words_ in words for part in words_.split(",")):
+    for word in (part.strip() for text in words for part in text.split(",")):
         if word in GROUPS:
             found |= dict.fromkeys(GROUPS[word])
         elif word in PRESETS:
@@ -144,8 +144,3 @@ def consecutive_seeds(first: int, count: int) -> tuple[int, ...]:
     """`count` seeds from `first` on."""
     _at_least("--num-seeds", count, 1)
     return tuple(range(first, first + count))
-
-
-def with_models(options: Options, models: Sequence[str]) -> Options:
-    """The same choices for other networks."""
-    return replace(options, models=tuple(models))

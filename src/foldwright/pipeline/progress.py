@@ -31,7 +31,7 @@ class Silent:
 
     def fail(self, job: str, why: str) -> None:
         """A job failed; the others go on."""
-        print(f"foldwright: {job}: {why}" if job else f"foldwright: {why}", file=sys.stderr, flush=True)
+        print(f"foldwright: {why}" if job in why else f"foldwright: {job}: {why}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Nothing more will be said."""

@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+PLDDT, INTERFACE = "mean pLDDT", "0.8 ipTM + 0.2 pTM"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Confidence:
     """The numbers a ranking needs of one prediction."""
 
-    mean_plddt: float
+    mean_plddt: float  # 0 to 100
     ptm: float | None
     iptm: float | None
 
+    @property
+    def score(self) -> float:
+        """Mean pLDDT of one chain (AF2 Suppl. 1.9.6); 0.8 ipTM + 0.2 pTM of a complex (AF-Multimer, section 2.2)."""
+        return self.by(INTERFACE if self.iptm is not None else PLDDT)
 
-def ranking_confidence(confidence: Confidence) -> float:
-    """Mean pLDDT of one chain; 0.8 ipTM + 0.2 pTM of a complex (AF-Multimer Suppl. 7.? "model confidence")."""
-    if confidence.iptm is None or confidence.ptm is None:
-        return confidence.mean_plddt
-    return 0.8 * confidence.iptm + 0.2 * confidence.ptm
+    def by(self, measure: str) -> float:
+        """One of the two measures; an interface that is not predicted counts 0."""
+        if measure == PLDDT:
+            return self.mean_plddt
+        return 0.8 * (self.iptm or 0.0) + 0.2 * (self.ptm or 0.0)
+
+
+def measure_of(confidences: Iterable[Confidence]) -> str:
+    """The measure that all of a job's predictions have, so that they can be compared."""
+    return INTERFACE if all(c.iptm is not None for c in confidences) else PLDDT
 
 
 def ranked(confidences: Mapping[str, Confidence]) -> list[str]:
     """Names, best first; equals keep their order."""
-    return sorted(confidences, key=lambda name: -ranking_confidence(confidences[name]))
+    measure = measure_of(confidences.values())
+    return sorted(confidences, key=lambda name: -confidences[name].by(measure))
 
 
-def ranking_record(confidences: Mapping[str, Confidence]) -> dict:
-    """The content of ranking.json: the score by its name, and the order of the ranked files."""
-    order = ranked(confidences)
-    is_complex = any(c.iptm is not None for c in confidences.values())
+def ranking_record(confidences: Mapping[str, Confidence]) -> dict[str, Any]:
+    """The content of ranking.json: the measure, its value for each prediction, and the order of the ranked files."""
+    order, measure = ranked(confidences), measure_of(confidences.values())
     return {
-        "ranked_by": "0.8 ipTM + 0.2 pTM" if is_complex else "mean pLDDT",
+        "ranked_by": measure,
         "order": order,
-        "confidence": {name: round(ranking_confidence(confidences[name]), 4) for name in order},
+        "values": {name: round(confidences[name].by(measure), 4) for name in order},
         "files": {f"ranked_{i}": name for i, name in enumerate(order)},
     }

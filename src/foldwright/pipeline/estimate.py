@@ -1,0 +1,33 @@
+"""`--estimate-memory`: what every job would need, with no weights at hand and nothing begun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from foldwright.pipeline.choose import group_for
+from foldwright.pipeline.fit import load_of
+from foldwright.pipeline.memory import available_bytes, gigabytes
+from foldwright.pipeline.options import GROUPS, Options
+from foldwright.pipeline.prepare import Inputs, collect, find_device, with_templates
+from foldwright.pipeline.results import FailedJob
+
+
+def estimates(
+    inputs: Inputs, options: Options, alignments: str | Path | None = None, templates: Sequence[str | Path] = ()
+) -> Iterator[str | FailedJob]:
+    """A line for each job and model with the estimated peak and what is free; a failure for a job that is not read."""
+    device = find_device(options.device)
+    jobs = with_templates(collect(inputs, alignments), [Path(path) for path in templates])
+    yield from (FailedJob(job=failure.name, error=failure.error) for failure in jobs.failures)
+    free = available_bytes(device)
+    for job in jobs:
+        for model in options.models or GROUPS[group_for(job)]:
+            load = load_of(job, options.config(model), device, options.precision)
+            needed = load.peak_bytes(job.num_residues)
+            verdict = (
+                "fits" if needed <= free else f"too large, {load.largest_fitting(free, job.num_residues)} would fit"
+            )
+            yield (
+                f"{job.name} {job.num_residues} residues {model} {gigabytes(needed)} of {gigabytes(free)} free: {verdict}"
+            )

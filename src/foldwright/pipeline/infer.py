@@ -1,0 +1,98 @@
+"""One network, built and filled with parameters, and what it makes of an input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from foldwright import kernels
+from foldwright.features.af2 import Example, Sampler
+from foldwright.features.batch import AF2Batch
+from foldwright.io.job import Job
+from foldwright.models.af2.model import AlphaFold, Pass
+from foldwright.pipeline.plan import Network, Plan
+from foldwright.pipeline.progress import Silent
+from foldwright.pipeline.results import Prediction, prediction_name
+from foldwright.pipeline.scores import scores_of
+from foldwright.pipeline.stages import Stages
+from foldwright.pipeline.structures import structure_of
+
+
+def build(network: Network, device: torch.device) -> AlphaFold:
+    """The network with its parameters, ready to predict on the device."""
+    return network.source.load(network.config).to(device).eval().requires_grad_(False)
+
+
+@dataclass
+class Runner:
+    """A network in memory, asked again and again."""
+
+    network: Network
+    model: AlphaFold
+    plan: Plan
+    loading: Stages
+    report: Silent
+
+    def new_stages(self) -> Stages:
+        """A stopwatch that already knows what loading the network took."""
+        return Stages(self.plan.device, dict(self.loading.seconds), dict(self.loading.peak_bytes))
+
+    def predict(self, job: Job, example: Example, seed: int, stages: Stages) -> Prediction:
+        """Every recycling pass of one input with one seed, and the confidence of the last."""
+        config, name = self.network.config, prediction_name(self.network.name, seed)
+        how = kernels.plan(
+            self.plan.device, len(example.residues.aatype), training=False, precision=self.plan.options.precision
+        )
+        model = kernels.install(self.model, how)
+        num_passes = config.recycling.num_recycles + 1
+        draws = Draws(Sampler(example, config.features, config.is_multimer, seed), config.recycling.num_ensemble)
+        self.report.start(name, num_passes)
+        moved: list[float] = []
+        last: Pass | None = None
+        with stages.measure("network"), torch.inference_mode():
+            for last in model.iterate(draws.passes(num_passes, self.plan.device)):
+                moved += [] if last.moved is None else [last.moved]
+                self.report.step(last.number + 1, num_passes, last.moved)
+        assert last is not None
+        with stages.measure("confidence"), torch.inference_mode():
+            scores = scores_of(last.output, draws.first.residues.asym_id, job.chain_ids)
+            structure = structure_of(job, last.output, scores)
+        record = {
+            "recycles_done": last.number,
+            "moved_angstrom": [round(x, 3) for x in moved],
+            "execution": str(how),
+            "msa_rows": len(example.msa),
+            **draws.read(),
+        }
+        return Prediction(
+            job=job.name, model=self.network.name, seed=seed, structure=structure, scores=scores, record=record
+        )
+
+
+class Draws:
+    """What the passes of one prediction read, drawn as they are needed; the first draw is kept to be reported."""
+
+    def __init__(self, sampler: Sampler, num_ensemble: int):
+        self.sampler, self.num_ensemble = sampler, num_ensemble
+        self.first: AF2Batch = sampler.draw(0, 0)
+
+    def passes(self, num_passes: int, device: torch.device) -> Iterator[list[AF2Batch]]:
+        """One ensemble for each pass."""
+        for cycle in range(num_passes):
+            yield [self.sampler.draw(cycle, member).to(device) for member in range(self.num_ensemble)]
+
+    def read(self) -> dict[str, Any]:
+        """How much of the alignment and of the templates one pass truly read."""
+        templates = self.first.templates
+        return {
+            "msa_clusters_used": _rows(self.first.msa.mask),
+            "msa_extra_rows_used": _rows(self.first.extra_msa.mask),
+            "templates_used": 0 if templates is None else int(templates.mask.sum()),
+        }
+
+
+def _rows(mask: torch.Tensor) -> int:
+    return int((mask.sum(-1) > 0).sum())

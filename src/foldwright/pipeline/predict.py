@@ -1,0 +1,97 @@
+"""`foldwright.predict`: the pipeline as one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from foldwright.io.job import Job
+from foldwright.pipeline.options import Options, consecutive_seeds, model_names
+from foldwright.pipeline.prepare import prepare
+from foldwright.pipeline.progress import Silent
+from foldwright.pipeline.rank import ranked
+from foldwright.pipeline.results import FailedJob, Prediction
+from foldwright.pipeline.run import run
+
+__all__ = ["JobsFailed", "Prediction", "predict"]
+
+
+class JobsFailed(Exception):
+    """Some of several jobs failed; the predictions of the others are here."""
+
+    def __init__(self, failures: Sequence[FailedJob], predictions: Sequence[Prediction]):
+        self.failures, self.predictions = list(failures), list(predictions)
+        reasons = "; ".join(f"{failure.job}: {failure.error}" for failure in failures)
+        super().__init__(f"{len(self.failures)} failed ({reasons}); {len(self.predictions)} predictions were made")
+
+
+def predict(
+    inputs: str | Path | Job | Sequence[str | Path | Job],
+    *,
+    model: str | Sequence[str] = (),
+    weights: str | Path | None = None,
+    recycles: int | None = None,
+    recycle_tolerance: float | None = None,
+    seed: int = 0,
+    num_seeds: int = 1,
+    max_msa: tuple[int, int] | None = None,
+    ensemble: int | None = None,
+    precision: str = "auto",
+    device: str = "auto",
+    out: str | Path | None = None,
+    alignments: str | Path | None = None,
+    templates: Sequence[str | Path] = (),
+    overrides: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    report: Silent | None = None,
+) -> list[Prediction]:
+    """Predict structures; the options are those of the command `foldwright predict`.
+
+    inputs     a sequence (`SEQ:SEQ` for a complex), the path of a FASTA, A3M or CSV file, a `Job`, or a list of these
+    out        folder for the files that the command writes; None writes nothing
+    max_msa    rows of the alignment read as cluster centres, and as extra rows
+    overrides  numbers of the network by dotted path, {"trunk.num_blocks": 8}
+    report     told what happens; `foldwright.pipeline.progress.Live()` draws it on a terminal
+
+    Returns every prediction, jobs in the order of the input, the most confident of a job first.
+
+    Raises:
+        InputError: an option or the only input cannot be used.
+        JobsFailed: some of several jobs failed; it holds the predictions of the others.
+    """
+    options = Options(
+        models=model_names([model] if isinstance(model, str) else tuple(model)),
+        weights=None if weights is None else str(weights),
+        recycles=recycles,
+        recycle_tolerance=recycle_tolerance,
+        seeds=consecutive_seeds(seed, num_seeds),
+        max_msa=max_msa,
+        ensemble=ensemble,
+        overrides=dict(overrides or {}),
+        precision=precision,
+        device=device,
+    )
+    items = [inputs] if isinstance(inputs, str | Path | Job) else list(inputs)
+    plan = prepare(items, options, out=out, alignments=alignments, templates=templates)
+    results = list(run(plan, report or Quiet(), overwrite))
+    predictions = [result for result in results if isinstance(result, Prediction)]
+    failures = [result for result in results if isinstance(result, FailedJob)]
+    if failures and not predictions and len(failures) == 1:
+        raise failures[0].error
+    if failures:
+        raise JobsFailed(failures, predictions)
+    return [prediction for job in plan.jobs for prediction in best_first(predictions, job.name)]
+
+
+def best_first(predictions: Sequence[Prediction], job: str) -> list[Prediction]:
+    """The predictions of one job in the order of their ranking."""
+    found = {p.name: p for p in predictions if p.job == job}
+    return [found[name] for name in ranked({name: p.scores.for_ranking for name, p in found.items()})]
+
+
+class Quiet(Silent):
+    """Says nothing at all: failures are raised."""
+
+    def fail(self, job: str, why: str) -> None:
+        pass

@@ -1,0 +1,164 @@
+"""Everything that can be wrong with a request, found before any network is built."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from foldwright.errors import InputError
+from foldwright.io.job import Failure, Job, JobList, safe_name
+from foldwright.io.jobs import read_jobs, sequence_job
+from foldwright.io.text import stem
+from foldwright.pipeline.choose import choose_models
+from foldwright.pipeline.features import Featuriser
+from foldwright.pipeline.fit import check_fits
+from foldwright.pipeline.options import Options
+from foldwright.pipeline.plan import Network, Plan
+from foldwright.pipeline.results import FailedJob
+from foldwright.pipeline.sources import find_source, models_found
+
+Inputs = Sequence[str | Path | Job]
+
+
+def prepare(
+    inputs: Inputs,
+    options: Options,
+    *,
+    out: str | Path | None,
+    alignments: str | Path | None = None,
+    templates: Sequence[str | Path] = (),
+) -> Plan:
+    """Read and check everything: jobs, alignments, templates, options, weights, the place for results, memory.
+
+    inputs  paths of job files, jobs, or sequences (chains separated by `:`)
+
+    What is wrong with one job is in the plan's failures. Raises InputError for what concerns all of them.
+    """
+    device = find_device(options.device)
+    out = None if out is None else writable(Path(out))
+    found = with_templates(collect(inputs, alignments), [Path(path) for path in templates])
+    networks, faults = assign(found, options, bool(templates))
+    failures = tuple(FailedJob(job=f.name, error=f.error) for f in (*found.failures, *faults))
+    plan = Plan(networks, options, device, out, failures)
+    plan = checked(plan, check_fits)
+    return checked(plan, Featuriser())
+
+
+def collect(inputs: Inputs, alignments: str | Path | None) -> JobList:
+    """The jobs of every input, each name once."""
+    jobs = JobList()
+    for item in inputs:
+        try:
+            jobs += JobList((item,)) if isinstance(item, Job) else _read(item, alignments)
+        except InputError as error:
+            name = safe_name(stem(Path(item))) if not isinstance(item, Job) else item.name
+            jobs += JobList((), (Failure(name or "input", error),))
+    return jobs.refusing_duplicates()
+
+
+def is_sequence(text: str) -> bool:
+    """Whether this is a sequence rather than a path: letters and colons, and no such file."""
+    return text.replace(":", "").isalpha() and not Path(text).exists()
+
+
+def _read(item: str | Path, alignments: str | Path | None) -> JobList:
+    if isinstance(item, str) and is_sequence(item):
+        return JobList((sequence_job(item),))
+    return read_jobs(item, alignments)
+
+
+def with_templates(jobs: JobList, templates: Sequence[Path]) -> JobList:
+    """Every chain with these structures added to its templates."""
+    for path in templates:
+        if not path.is_file():
+            raise InputError("no such file.", file=path, field="--templates", remedy="Give an mmCIF file.")
+    return replace(
+        jobs,
+        jobs=tuple(
+            replace(job, chains=tuple(replace(c, templates=(*c.templates, *templates)) for c in job.chains))
+            for job in jobs
+        ),
+    )
+
+
+def assign(jobs: Iterable[Job], options: Options, has_templates: bool) -> tuple[tuple[Network, ...], list[Failure]]:
+    """Which network runs on which jobs; and the jobs that none suits."""
+    assigned: dict[str, list[Job]] = {name: [] for name in options.models}
+    failures: list[Failure] = []
+    available = set() if options.models else models_found(options.weights)
+    for job in jobs:
+        try:
+            for name in choose_models(job, options.models, available):
+                assigned.setdefault(name, []).append(job)
+        except InputError as error:
+            failures.append(Failure(job.name, error))
+    configs = {name: options.config(name) for name in assigned}
+    if has_templates and configs and not any(config.templates for config in configs.values()):
+        raise InputError(
+            f"{', '.join(configs)} reads no templates.",
+            field="--templates",
+            remedy="Add a model that does (model_1_ptm, model_2_ptm or a multimer), or leave --templates out.",
+        )
+    networks = (
+        Network(name, configs[name], find_source(options.weights, configs[name], name), tuple(found))
+        for name, found in assigned.items()
+    )
+    return tuple(network for network in networks if network.jobs), failures
+
+
+def checked(plan: Plan, check: Callable[[Job, Network, Plan], object]) -> Plan:
+    """The plan without the jobs that the check refuses, which join its failures."""
+    refused: dict[str, InputError] = {}
+    for network in plan.networks:
+        for job in network.jobs:
+            try:
+                if job.name not in refused:
+                    check(job, network, plan)
+            except InputError as error:
+                refused[job.name] = error
+    networks = (
+        replace(network, jobs=tuple(job for job in network.jobs if job.name not in refused))
+        for network in plan.networks
+    )
+    failures = tuple(FailedJob(job=name, error=error) for name, error in refused.items())
+    return replace(
+        plan, networks=tuple(network for network in networks if network.jobs), failures=plan.failures + failures
+    )
+
+
+def find_device(name: str) -> torch.device:
+    """The device to run on; `auto` is a GPU if there is one.
+
+    Raises:
+        InputError: no such device here.
+    """
+    count = torch.cuda.device_count()
+    if name == "auto":
+        return torch.device("cuda:0" if count else "cpu")
+    known = ["cpu", *(["cuda"] if count else []), *(f"cuda:{i}" for i in range(count))]
+    if name not in known:
+        raise InputError(f'there is no device "{name}".', field="--device", remedy=f"Here are {', '.join(known)}.")
+    return torch.device("cuda:0" if name == "cuda" else name)
+
+
+def writable(folder: Path) -> Path:
+    """The folder, made if it is not there.
+
+    Raises:
+        InputError: it cannot be made, or nothing can be written into it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise InputError(
+            f"results cannot be written there: {error.strerror}.",
+            file=folder,
+            field="--out",
+            remedy="Choose a folder that you may write to.",
+        ) from None
+    return folder

@@ -1,0 +1,116 @@
+"""The files of one prediction, and reading them back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from foldwright.io.job import Job
+from foldwright.io.mmcif import read_mmcif
+from foldwright.pipeline.folder import JobFolder
+from foldwright.pipeline.plan import Network, Plan
+from foldwright.pipeline.records import machine, read_json, to_json, versions
+from foldwright.pipeline.results import Prediction, prediction_name
+from foldwright.pipeline.scores import pae_record, scores_from_record, scores_record
+from foldwright.pipeline.stages import Stages
+from foldwright.pipeline.structures import write_structures
+
+MEANINGLESS = "Made with generated parameters, not trained ones: coordinates and confidence mean nothing."
+
+ENDINGS = {".pdb": "pdb", ".cif": "cif", "_scores.json": "scores", "_pae.json": "pae"}
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes the predictions of one network on one job."""
+
+    folder: JobFolder
+    job: Job
+    network: Network
+    plan: Plan
+
+    @property
+    def remark(self) -> dict[str, str]:
+        """What every reader of the files has to know."""
+        return {"remark": MEANINGLESS} if self.network.source.is_rule else {}
+
+    def write(self, prediction: Prediction, key: str, stages: Stages) -> Prediction:
+        """Every file of a prediction, and last its entry in run.json, without which it does not count as done."""
+        with stages.measure("writing"):
+            paths = write_structures(self.folder, prediction, self.remark.get("remark", ""))
+            paths |= self.write_scores(prediction)
+        record = self.record(prediction, key, paths, stages)
+        predictions = self.folder.predictions | {prediction.name: record}
+        self.folder.write("run.json", to_json(self.run_record() | {"predictions": predictions}))
+        return replace(prediction, paths=paths, record=record)
+
+    def write_scores(self, prediction: Prediction) -> dict[str, Path]:
+        """The confidence, and the aligned error once more in the form of the AlphaFold database."""
+        name, scores = prediction.name, prediction.scores
+        about = {"job": prediction.job, "model": prediction.model, "seed": prediction.seed} | self.remark
+        text = to_json(about | scores_record(scores), is_compact=True)
+        paths = {"scores": self.folder.write(f"{name}_scores.json", text)}
+        if scores.pae is not None and scores.max_pae is not None:
+            text = to_json(pae_record(scores.pae, scores.max_pae), is_compact=True)
+            paths["pae"] = self.folder.write(f"{name}_pae.json", text)
+        return paths
+
+    def record(self, prediction: Prediction, key: str, paths: Mapping[str, Path], stages: Stages) -> dict[str, Any]:
+        """How one prediction was made."""
+        scores = prediction.scores
+        return {
+            "key": key,
+            "model": prediction.model,
+            "seed": prediction.seed,
+            "files": [path.name for path in paths.values()],
+            "mean_plddt": round(scores.mean_plddt, 2),
+            "ptm": scores.ptm,
+            "iptm": scores.iptm,
+            "weights": self.network.source.info,
+            **self.remark,
+            **prediction.record,
+            "stages": stages.as_record(),
+            "config": asdict(self.network.config),
+        }
+
+    def run_record(self) -> dict[str, Any]:
+        """How the job was run: what it was given, and where."""
+        chains = [
+            {
+                "chain": name,
+                "residues": len(chain.sequence),
+                "alignment_rows": 0 if chain.alignment is None else len(chain.alignment),
+                "templates": chain.templates,
+            }
+            for name, chain in zip(self.job.chain_ids, self.job.chains, strict=True)
+        ]
+        return {
+            "job": self.job.name,
+            "source": self.job.source,
+            "chains": chains,
+            "options": self.plan.options,
+            "versions": versions(),
+            "machine": machine(self.plan.device),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def read_prediction(folder: JobFolder, job: str, model: str, seed: int) -> Prediction:
+    """A prediction as its files tell it."""
+    name = prediction_name(model, seed)
+    record = folder.predictions[name]
+    files = {
+        ENDINGS[ending]: folder.file(f"{name}{ending}") for ending in ENDINGS if f"{name}{ending}" in record["files"]
+    }
+    return Prediction(
+        job=job,
+        model=model,
+        seed=seed,
+        structure=read_mmcif(files["cif"]),
+        scores=scores_from_record(read_json(files["scores"])),
+        paths=files,
+        record=record,
+    )
