@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -100,6 +100,7 @@ class Example(TensorGroup):
     templates: Templates | None
 
 
+@runtime_checkable
 class Sizes(Protocol):
     """How much of an example one pass reads: the `FeatureSizes` of a configuration."""
 
