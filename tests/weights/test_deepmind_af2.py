@@ -78,6 +78,13 @@ def test_the_state_dict_needs_no_model():
         torch.testing.assert_close(state[name], value, rtol=0, atol=0)
 
 
+def test_a_network_without_memory_lacks_nothing_but_parameters():
+    for name in ("model_1", "model_1_multimer_v3"):
+        model = deepmind_af2.empty(preset(name))
+        assert not list(model.buffers())
+        assert sum(p.numel() for p in model.parameters()) > 9e7
+
+
 def test_both_multimer_layouts_fill_the_same_network():
     config = tiny(preset("model_1_multimer_v3"))
     fused = AlphaFold(config)

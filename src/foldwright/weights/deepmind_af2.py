@@ -161,43 +161,31 @@ def extra_msa_block(trunk: Evoformer, extra: ExtraMSAStack, triangle_multiplicat
 
 
 def monomer_template_embedding(config: TemplateEmbedder) -> Table:
-    block = pair_block(config.heads, UNFUSED)
+    single, block = "single_template_embedding", pair_block(config.heads, UNFUSED)
+    stack = f"{single}/template_pair_stack/__layer_stack_no_state"
     return {
-        "single_template_embedding": (
-            "",
-            {
-                "embedding2d": ("embed", LINEAR),
-                "template_pair_stack": (
-                    "",
-                    {"__layer_stack_no_state": Stacked("stack.blocks.{i}", block, config.num_blocks)},
-                ),
-                "output_layer_norm": ("stack.norm", LAYER_NORM),
-            },
-        ),
+        f"{single}/embedding2d": ("embed", LINEAR),
+        stack: Stacked("stack.blocks.{i}", block, config.num_blocks),
+        f"{single}/output_layer_norm": ("stack.norm", LAYER_NORM),
         "attention": ("attention.core", ungated_attention(config.heads)),
     }
 
 
 def multimer_template_embedding(config: TemplateEmbedder, triangle_multiplication: Table) -> Table:
-    block = pair_block(config.heads, triangle_multiplication)
+    single, block = "single_template_embedding", pair_block(config.heads, triangle_multiplication)
     return {
-        "single_template_embedding": (
-            "",
-            {
-                "template_pair_embedding_0": ("distance", LINEAR),
-                "template_pair_embedding_1": ("is_resolved", LINEAR_OF_NUMBER),
-                "template_pair_embedding_2": ("aatype_column", LINEAR),
-                "template_pair_embedding_3": ("aatype_row", LINEAR),
-                "template_pair_embedding_4": ("unit_vector_x", LINEAR_OF_NUMBER),
-                "template_pair_embedding_5": ("unit_vector_y", LINEAR_OF_NUMBER),
-                "template_pair_embedding_6": ("unit_vector_z", LINEAR_OF_NUMBER),
-                "template_pair_embedding_7": ("has_backbone", LINEAR_OF_NUMBER),
-                "template_pair_embedding_8": ("query", LINEAR),
-                "query_embedding_norm": ("query_norm", LAYER_NORM),
-                "template_embedding_iteration": Stacked("stack.blocks.{i}", block, config.num_blocks),
-                "output_layer_norm": ("stack.norm", LAYER_NORM),
-            },
-        ),
+        f"{single}/template_pair_embedding_0": ("distance", LINEAR),
+        f"{single}/template_pair_embedding_1": ("is_resolved", LINEAR_OF_NUMBER),
+        f"{single}/template_pair_embedding_2": ("aatype_column", LINEAR),
+        f"{single}/template_pair_embedding_3": ("aatype_row", LINEAR),
+        f"{single}/template_pair_embedding_4": ("unit_vector_x", LINEAR_OF_NUMBER),
+        f"{single}/template_pair_embedding_5": ("unit_vector_y", LINEAR_OF_NUMBER),
+        f"{single}/template_pair_embedding_6": ("unit_vector_z", LINEAR_OF_NUMBER),
+        f"{single}/template_pair_embedding_7": ("has_backbone", LINEAR_OF_NUMBER),
+        f"{single}/template_pair_embedding_8": ("query", LINEAR),
+        f"{single}/query_embedding_norm": ("query_norm", LAYER_NORM),
+        f"{single}/template_embedding_iteration": Stacked("stack.blocks.{i}", block, config.num_blocks),
+        f"{single}/output_layer_norm": ("stack.norm", LAYER_NORM),
         "output_linear": ("out", LINEAR),
     }
 
@@ -223,7 +211,7 @@ MONOMER_RELATIVE_POSITION: Table = {
     "pair_activiations": ("input_embedder.relative_position.out", LINEAR),  # the published spelling
 }
 MULTIMER_RELATIVE_POSITION: Table = {
-    "~_relative_encoding": ("", {"position_activations": ("input_embedder.relative_position.out", LINEAR)}),
+    "~_relative_encoding/position_activations": ("input_embedder.relative_position.out", LINEAR),
 }
 
 
@@ -280,9 +268,9 @@ def separate_point_attention(sizes: StructureModule) -> Table:
         "q_scalar_projection": ("query", {"weights": ToHeads("weight", heads)}),
         "k_scalar_projection": ("key", {"weights": ToHeads("weight", heads)}),
         "v_scalar_projection": ("value", {"weights": ToHeads("weight", heads)}),
-        "q_point_projection": ("query_points", {"point_projection": ("", points)}),
-        "k_point_projection": ("key_points", {"point_projection": ("", points)}),
-        "v_point_projection": ("value_points", {"point_projection": ("", points)}),
+        "q_point_projection/point_projection": ("query_points", points),
+        "k_point_projection/point_projection": ("key_points", points),
+        "v_point_projection/point_projection": ("value_points", points),
         **POINT_ATTENTION,
     }
 
@@ -326,7 +314,7 @@ def multimer_fold_iteration(sizes: StructureModule) -> Table:
     """The layer that all iterations of the structure module share."""
     return {
         "invariant_point_attention": ("ipa", separate_point_attention(sizes)),
-        "quat_rigid": ("", {"rigid": ("backbone_update.out", LINEAR)}),
+        "quat_rigid/rigid": ("backbone_update.out", LINEAR),
         **FOLD_ITERATION,
     }
 
@@ -342,46 +330,32 @@ def structure_module(config: AF2) -> Table:
 
 
 HEADS: Table = {
-    "distogram_head": ("distogram_head", {"half_logits": ("out", LINEAR)}),
-    "masked_msa_head": ("masked_msa_head", {"logits": ("out", LINEAR)}),
-    "experimentally_resolved_head": ("experimentally_resolved_head", {"logits": ("out", LINEAR)}),
-    "predicted_lddt_head": (
-        "plddt_head",
-        {
-            "input_layer_norm": ("norm", LAYER_NORM),
-            "act_0": ("first", LINEAR),
-            "act_1": ("second", LINEAR),
-            "logits": ("out", LINEAR),
-        },
-    ),
+    "distogram_head/half_logits": ("distogram_head.out", LINEAR),
+    "masked_msa_head/logits": ("masked_msa_head.out", LINEAR),
+    "experimentally_resolved_head/logits": ("experimentally_resolved_head.out", LINEAR),
+    "predicted_lddt_head/input_layer_norm": ("plddt_head.norm", LAYER_NORM),
+    "predicted_lddt_head/act_0": ("plddt_head.first", LINEAR),
+    "predicted_lddt_head/act_1": ("plddt_head.second", LINEAR),
+    "predicted_lddt_head/logits": ("plddt_head.out", LINEAR),
 }
-PAE_HEAD: Table = {"predicted_aligned_error_head": ("pae_head", {"logits": ("out", LINEAR)})}
+PAE_HEAD: Table = {"predicted_aligned_error_head/logits": ("pae_head.out", LINEAR)}
 
 
 def alphafold(config: AF2, triangle_multiplication: Table) -> Table:
     """The whole network."""
-    return {
-        "alphafold": (
-            "",
-            {
-                "alphafold_iteration": (
-                    "",
-                    {
-                        "evoformer": ("trunk", trunk(config, triangle_multiplication)),
-                        "structure_module": ("structure_module", structure_module(config)),
-                        **HEADS,
-                        **(PAE_HEAD if config.heads.is_pae_predicted else {}),
-                    },
-                )
-            },
-        )
+    scopes: Table = {
+        "evoformer": ("trunk", trunk(config, triangle_multiplication)),
+        "structure_module": ("structure_module", structure_module(config)),
+        **HEADS,
+        **(PAE_HEAD if config.heads.is_pae_predicted else {}),
     }
+    return {"alphafold/alphafold_iteration": ("", scopes)}
 
 
 def table_of(config: AF2, keys: Iterable[str] = ()) -> Table:
     """The table for a network, in the layout of a file with these keys (multimer v2 is unfused), else the newest."""
-    is_unfused = not config.is_multimer or any("/left_projection" in key and "triangle" in key for key in keys)
-    return alphafold(config, UNFUSED if is_unfused else FUSED)
+    is_unfused = any("triangle_multiplication_outgoing/left_projection" in key for key in keys)
+    return alphafold(config, FUSED if config.is_multimer and not is_unfused else UNFUSED)
 
 
 def import_params(model: AlphaFold, arrays: Mapping[str, np.ndarray], *, file: str | Path | None = None) -> None:

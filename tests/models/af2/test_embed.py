@@ -29,7 +29,7 @@ def residues(index, asym=None, entity=None, sym=None, mask=None):
 
 def test_chain_aware_relative_position_equals_the_released_program(module_case):
     case = module_case("relative_encoding_multimer")
-    table = {"evoformer": ("", {"~_relative_encoding": ("", {"position_activations": ("out", deepmind.LINEAR)})})}
+    table = {"evoformer/~_relative_encoding/position_activations": ("out", deepmind.LINEAR)}
     layer = case.fill(ChainRelativePosition(128), table)
     case.check(out=layer(case["residue_index"], case["asym_id"], case["entity_id"], case["sym_id"]))
 
