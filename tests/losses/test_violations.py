@@ -16,7 +16,9 @@ def test_losses_masks_metrics_and_gradient_equal_deepmind(oracle):
     aatype, numbers = case["in/aatype"].long(), case["in/residue_index"].long()
     found = violations.find_violations(positions, mask, aatype, numbers, torch.ones_like(aatype))
     found.loss.backward()
-    metrics = violations.violation_metrics(found, positions, numbers, torch.ones(len(aatype), dtype=torch.float64))
+    metrics = violations.violation_metrics(
+        found, positions, mask, numbers, torch.ones(len(aatype), dtype=torch.float64)
+    )
     ours = {
         "loss": found.loss,
         "loss_grad_pred": positions.grad,

@@ -1,5 +1,7 @@
 """The frame aligned point error: how wrong are the atoms, seen from every frame of the structure."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -7,19 +9,43 @@ from torch import Tensor
 from foldwright.geometry.rigid import Rigid
 from foldwright.losses.reduce import masked_mean
 
-EPS = 1e-4  # square angstrom, AF2 Suppl. Alg. 28 line 4
+EPS = 1e-4  # AF2 Suppl. Alg. 28 line 4; square angstrom, and a number of pairs
+
+Length = Callable[[Tensor], Tensor]
+
+
+def smooth_length(squared: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+    """The root of squared lengths, differentiable at zero (AF2 Suppl. Alg. 28 "computeFAPE", line 3)."""
+    return torch.sqrt(squared + EPS)
+
+
+def floored_length(squared: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+    """The root of squared lengths, at least 1e-4.
+
+    DISCREPANCY(AF2 Alg. 28 line 3): the released AF-Multimer takes the greater of length and epsilon.
+    """
+    return torch.sqrt(squared.clamp(min=EPS**2))
 
 
 def frame_aligned_distances(
-    frames: Rigid, points: Float[Tensor, "*batch p 3"], true_frames: Rigid, true_points: Float[Tensor, "*true p 3"]
+    frames: Rigid,
+    points: Float[Tensor, "*batch p 3"],
+    true_frames: Rigid,
+    true_points: Float[Tensor, "*true p 3"],
+    length: Length = smooth_length,
 ) -> Float[Tensor, "*batch f p"]:
     """How far every point lies from its true place when frame f of the prediction is laid over the true one.
 
     AF2 Suppl. Alg. 28 "computeFAPE", lines 1-3. Frames are [*batch f]; truth broadcasts over extra leading axes.
     """
-    local = frames[..., None].invert_apply(points[..., None, :, :])
-    true_local = true_frames[..., None].invert_apply(true_points[..., None, :, :])
-    return torch.sqrt((local - true_local).square().sum(-1) + EPS)
+    return length((_in_frames(frames, points) - _in_frames(true_frames, true_points)).square().sum(-1))
+
+
+def _in_frames(frames: Rigid, points: Tensor) -> Tensor:
+    """Every point seen from every frame: [*batch f p 3]. Axis by axis, to save memory."""
+    offset = points[..., None, :, :] - frames.translation[..., :, None, :]
+    axes = frames.rotation[..., None, :, :].unbind(-1)
+    return torch.stack([(offset * axis).sum(-1) for axis in axes], dim=-1)
 
 
 def compute_fape(
@@ -40,33 +66,25 @@ def pairs(frame_mask: Float[Tensor, "*batch f"], point_mask: Float[Tensor, "*bat
 
 
 def backbone_fape(
-    frames: Rigid, true_frames: Rigid, mask: Float[Tensor, "*mask n"], clamped_fraction: float = 1.0
+    frames: Rigid,
+    true_frames: Rigid,
+    mask: Float[Tensor, "*mask n"],
+    is_same_chain: Float[Tensor, "*mask n n"],
+    clamped_fraction: float = 1.0,
+    length: Length = smooth_length,
 ) -> Float[Tensor, "*batch"]:
-    """FAPE of C-alpha positions in backbone frames (AF2 Suppl. Alg. 20 "StructureModule", line 17).
+    """FAPE of C-alpha positions in backbone frames, within chains plus across their interfaces.
 
-    `clamped_fraction` mixes the error clamped at 10 angstrom with the free one: training takes the clamped one for
-    90% of its batches (Suppl. 1.11.5).
+    AF2 Suppl. Alg. 20 "StructureModule", line 17, clamped at 10 angstrom; `clamped_fraction` mixes in the free error,
+    as 10% of training batches do (1.11.5). Across chains, as in the released AF-Multimer, the clamp is at 1000 and
+    the unit 20; that part is 0 if there is but one chain.
     """
-    distances = frame_aligned_distances(frames, frames.translation, true_frames, true_frames.translation)
-    known = pairs(mask, mask)
-    clamped = compute_fape(distances, known, clamp=10.0)
-    if clamped_fraction == 1:
-        return clamped
-    return clamped_fraction * clamped + (1 - clamped_fraction) * compute_fape(distances, known, clamp=None)
-
-
-def multimer_backbone_fape(
-    frames: Rigid, true_frames: Rigid, mask: Float[Tensor, "*mask n"], is_same_chain: Float[Tensor, "*mask n n"]
-) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
-    """FAPE within chains and FAPE across their interfaces, to be added (AF-Multimer Suppl. 7.? "FAPE").
-
-    Within a chain errors are clamped at 10 angstrom; across chains at 1000 and counted in units of 20.
-    """
-    distances = frame_aligned_distances(frames, frames.translation, true_frames, true_frames.translation)
-    known = pairs(mask, mask)
-    within = compute_fape(distances, known * is_same_chain, clamp=10.0)
-    across = compute_fape(distances, known * (1 - is_same_chain), clamp=1000.0, unit=20.0)
-    return within, across
+    distances = frame_aligned_distances(frames, frames.translation, true_frames, true_frames.translation, length)
+    within, across = (pairs(mask, mask) * part for part in (is_same_chain, 1 - is_same_chain))
+    clamped = compute_fape(distances, within, clamp=10.0)
+    free = compute_fape(distances, within, clamp=None)
+    interface = compute_fape(distances, across, clamp=1000.0, unit=20.0)
+    return clamped_fraction * clamped + (1 - clamped_fraction) * free + interface
 
 
 def all_atom_fape(
@@ -76,10 +94,11 @@ def all_atom_fape(
     true_atoms: Float[Tensor, "*batch n a 3"],
     frame_mask: Float[Tensor, "*batch n g"],
     atom_mask: Float[Tensor, "*batch n a"],
+    length: Length = smooth_length,
 ) -> Float[Tensor, "*batch"]:
     """FAPE of every atom in every rigid group's frame (AF2 Suppl. Alg. 20 "StructureModule", line 28)."""
     distances = frame_aligned_distances(
-        _flatten(frames), atoms.flatten(-3, -2), _flatten(true_frames), true_atoms.flatten(-3, -2)
+        _flatten(frames), atoms.flatten(-3, -2), _flatten(true_frames), true_atoms.flatten(-3, -2), length
     )
     return compute_fape(distances, pairs(frame_mask.flatten(-2), atom_mask.flatten(-2)), clamp=10.0)
 

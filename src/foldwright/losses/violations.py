@@ -71,9 +71,10 @@ def find_violations(
     aatype: Int[Tensor, "*batch n"],
     residue_index: Int[Tensor, "*batch n"],
     asym_id: Int[Tensor, "*batch n"],
+    cos_ca_c_n_stddev: float = bonds.COS_CA_C_N_STDDEV,
 ) -> Violations:
     """Everything impossible about predicted atoms; `mask` is 1 for the atoms that residues have."""
-    bonded = bond_violations(positions, mask, aatype, residue_index)
+    bonded = bond_violations(positions, mask, aatype, residue_index, cos_ca_c_n_stddev)
     clashes = clash_violations(positions, mask, van_der_waals_radii(aatype).to(positions), residue_index, asym_id)
     within = within_residue_violations(positions, mask, aatype)
     kinds = [bonded.is_violated, clashes.is_violated.amax(-1), within.is_violated.amax(-1)]
@@ -87,6 +88,7 @@ def bond_violations(
     mask: Float[Tensor, "*batch n 14"],
     aatype: Int[Tensor, "*batch n"],
     residue_index: Int[Tensor, "*batch n"],
+    cos_ca_c_n_stddev: float = bonds.COS_CA_C_N_STDDEV,
 ) -> BondViolations:
     """Length of the peptide bond and the angles at both its ends (AF2 Suppl. equations 44, 45)."""
     is_proline = (aatype[..., 1:] == PROLINE).long()
@@ -97,7 +99,7 @@ def bond_violations(
     c_n, cos_ca_c_n, cos_c_n_ca = _peptide_bond(positions)
     terms = [
         _Deviation.of(c_n, length, length_stddev, follows * has_c * has_next_n),
-        _Deviation.of(cos_ca_c_n, bonds.COS_CA_C_N, bonds.COS_CA_C_N_STDDEV, follows * has_ca * has_c * has_next_n),
+        _Deviation.of(cos_ca_c_n, bonds.COS_CA_C_N, cos_ca_c_n_stddev, follows * has_ca * has_c * has_next_n),
         _Deviation.of(
             cos_c_n_ca, bonds.COS_C_N_CA, bonds.COS_C_N_CA_STDDEV, follows * has_c * has_next_n * has_next_ca
         ),
@@ -203,6 +205,7 @@ def van_der_waals_radii(aatype: Int[Tensor, "*batch n"]) -> Float[Tensor, "*batc
 def violation_metrics(
     violations: Violations,
     positions: Float[Tensor, "*batch n 14 3"],
+    atom_mask: Float[Tensor, "*batch n 14"],
     residue_index: Int[Tensor, "*batch n"],
     mask: Float[Tensor, "*batch n"],
 ) -> ViolationMetrics:
@@ -212,7 +215,7 @@ def violation_metrics(
         return masked_mean(is_violated, mask, num_axes=1, eps=1e-10)
 
     return ViolationMetrics(
-        extreme_ca_ca_distance=extreme_ca_ca_distance(positions, residue_index, mask),
+        extreme_ca_ca_distance=extreme_ca_ca_distance(positions, atom_mask, residue_index),
         between_residue_bond=share(violations.bonds.is_violated),
         between_residue_clash=share(violations.clashes.is_violated.amax(-1)),
         within_residue=share(violations.within.is_violated.amax(-1)),
@@ -222,15 +225,15 @@ def violation_metrics(
 
 def extreme_ca_ca_distance(
     positions: Float[Tensor, "*batch n 14 3"],
+    atom_mask: Float[Tensor, "*batch n 14"],
     residue_index: Int[Tensor, "*batch n"],
-    mask: Float[Tensor, "*batch n"],
     tolerance: float = 1.5,
 ) -> Float[Tensor, "*batch"]:
     """The share of neighbours whose C-alphas are over `tolerance` angstrom further apart than in a trans peptide."""
     ca = positions[..., CA, :]
     is_extreme = _norm(ca[..., 1:, :] - ca[..., :-1, :]) - bonds.CA_CA_DISTANCE > tolerance
     follows = residue_index[..., 1:] - residue_index[..., :-1] == 1
-    known = mask[..., 1:] * mask[..., :-1] * follows
+    known = atom_mask[..., 1:, CA] * atom_mask[..., :-1, CA] * follows
     return masked_mean(is_extreme.to(known), known, num_axes=1, eps=1e-10)
 
 
