@@ -1,7 +1,5 @@
 """Alignment files against what AlphaFold 2's parsers return (../shared/oracles/af2/data; commands in its README)."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -15,11 +13,7 @@ from foldwright.io.stockholm import (
 )
 from foldwright.io.text import read_lines
 
-ORACLES = Path(__file__).parents[3] / "shared" / "oracles" / "af2" / "data"
-UNIREF90 = ORACLES / "inputs" / "uniref90_sto__uniref90_hits.sto"
 
-
-@pytest.mark.shared
 @pytest.mark.parametrize(
     ("read", "source", "expected"),
     [
@@ -28,9 +22,9 @@ UNIREF90 = ORACLES / "inputs" / "uniref90_sto__uniref90_hits.sto"
         (read_stockholm, "mgnify_sto__mgnify_hits.sto", "parse_sto_mgnify"),
     ],
 )
-def test_alignment_equals_deepmind(read, source, expected):
-    theirs = np.load(ORACLES / f"{expected}.npz")
-    ours = read(ORACLES / "inputs" / source)
+def test_alignment_equals_deepmind(oracle, oracle_file, read, source, expected):
+    theirs = oracle(f"data/{expected}.npz")
+    ours = read(oracle_file(f"data/inputs/{source}"))
     assert ours.sequences == theirs["sequences"].tolist()
     assert ours.descriptions == theirs["descriptions"].tolist()
     np.testing.assert_array_equal(ours.deletions, theirs["deletion_matrix"])
@@ -38,17 +32,15 @@ def test_alignment_equals_deepmind(read, source, expected):
     assert len(set(ours.sequences)) > 1
 
 
-@pytest.mark.shared
-def test_stockholm_rewrites_equal_deepmind():
-    lines = read_lines(UNIREF90)
+def test_stockholm_rewrites_equal_deepmind(oracle_file):
+    lines = read_lines(oracle_file("data/inputs/uniref90_sto__uniref90_hits.sto"))
     deduplicated = remove_duplicates(lines)
-    assert deduplicated == read_lines(ORACLES / "uniref90_dedup_sto.txt")
+    assert deduplicated == read_lines(oracle_file("data/uniref90_dedup_sto.txt"))
     assert len(deduplicated) < len(lines)
     narrowed = remove_empty_columns(deduplicated)
-    assert narrowed == read_lines(ORACLES / "uniref90_dedup_noempty_sto.txt")
-    assert truncate(lines, 10) == read_lines(ORACLES / "uniref90_truncated10.sto")
-    a3m = parse_stockholm(narrowed).a3m()
-    assert a3m == (ORACLES / "uniref90_sto_to_a3m.a3m").read_text()
+    assert narrowed == read_lines(oracle_file("data/uniref90_dedup_noempty_sto.txt"))
+    assert truncate(lines, 10) == read_lines(oracle_file("data/uniref90_truncated10.sto"))
+    assert parse_stockholm(narrowed).a3m() == oracle_file("data/uniref90_sto_to_a3m.a3m").read_text()
 
 
 STOCKHOLM = """# STOCKHOLM 1.0

@@ -1,14 +1,11 @@
 """Template hits against what AlphaFold 2's parser returns (../shared/oracles/af2/data; commands in its README)."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from foldwright.errors import InputError
 from foldwright.io.hhr import parse_hhr, read_hhr
-
-ORACLES = Path(__file__).parents[3] / "shared" / "oracles" / "af2" / "data"
 
 ONE_HIT = """Query         query
 Match_columns 6
@@ -30,14 +27,13 @@ T 1ABC_B           14 -G   14 (41)
 """.splitlines()
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize(
     ("source", "expected"),
     [("hhr__pdb70_hits.hhr", "parse_hhr.json"), ("big_hhr__hhsearch_output.hhr", "parse_big_hhr.json")],
 )
-def test_hits_equal_deepmind(source, expected):
-    theirs = json.loads((ORACLES / expected).read_text())
-    ours = read_hhr(ORACLES / "inputs" / source)
+def test_hits_equal_deepmind(oracle_file, source, expected):
+    theirs = json.loads(oracle_file(f"data/{expected}").read_text())
+    ours = read_hhr(oracle_file(f"data/inputs/{source}"))
     assert len(ours) == len(theirs)
     for hit, record in zip(ours, theirs, strict=True):
         assert {key: getattr(hit, key) for key in record} == record

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ import numpy as np
 from foldwright.chem.atoms import ATOM_INDEX
 from foldwright.chem.residues import sequence_to_aatype
 from foldwright.errors import InputError
+from foldwright.io.job import chain_id
 from foldwright.io.structure import Header, Structure
 from foldwright.io.text import read_lines
 
@@ -29,7 +31,7 @@ def read_with(read: Callable[[str], T], path: str | Path) -> T:
     except (ValueError, RuntimeError, IndexError) as error:
         place = _PLACE.search(str(error))
         line, message = (int(place[1]), place[2]) if place else (None, str(error))
-        message = f"cannot be read as a structure: {' '.join(message.split())}."
+        message = f"cannot be read as a structure: {' '.join(message.split()).removesuffix('.')}."
         raise InputError(message, file=path, line=line, remedy="Is this a whole PDB or mmCIF file?") from error
 
 
@@ -46,7 +48,7 @@ def from_gemmi(source: gemmi.Structure, header: Header, path: str | Path) -> Str
     sites = [site for chain in chains for site in chain.sites]
     positions, mask, b_factors = _atoms([site.residue for site in sites])
     return Structure(
-        chain_ids=tuple(chain.name for chain in chains),
+        chain_ids=_named([chain.name for chain in chains]),
         chain_index=np.repeat(np.arange(len(chains)), [len(chain.sites) for chain in chains]),
         aatype=sequence_to_aatype("".join(one_letter(site.name) for site in sites)),
         residue_names=np.array([site.name for site in sites]),
@@ -66,6 +68,11 @@ def one_letter(residue_name: str) -> str:
     """The amino acid's letter; that of its parent for a modified one (MSE is M), X if that is not known."""
     letter = gemmi.find_tabulated_residue(residue_name).one_letter_code.upper()
     return letter if letter.isalpha() else "X"
+
+
+def atom_name(residue: str, slot: str) -> tuple[str, str]:
+    """Name and element of the atom in one of the 37 slots; selenomethionine has selenium in that of sulphur."""
+    return ("SE", "SE") if residue == "MSE" and slot == "SD" else (slot, slot[0])
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,12 @@ def _is_protein(polymer: gemmi.ResidueSpan, entity: gemmi.Entity | None) -> bool
     if entity and entity.polymer_type not in (gemmi.PolymerType.Unknown, gemmi.PolymerType.Other):
         return entity.polymer_type in _PEPTIDES
     return polymer.check_polymer_type() in _PEPTIDES
+
+
+def _named(names: Sequence[str]) -> tuple[str, ...]:
+    """The authors' names; a chain without one gets the first free letter."""
+    free = (letter for letter in map(chain_id, count()) if letter not in names)
+    return tuple(name.strip() or next(free) for name in names)
 
 
 def _author_numbers(sites: Sequence[_Site]) -> np.ndarray:

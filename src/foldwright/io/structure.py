@@ -95,9 +95,10 @@ class Structure:
 
     @property
     def entity_ids(self) -> tuple[int, ...]:
-        """For each chain the number of its sequence among the distinct ones, from 1."""
-        order = {sequence: i for i, sequence in enumerate(dict.fromkeys(self.sequences), 1)}
-        return tuple(order[sequence] for sequence in self.sequences)
+        """For each chain the number of its residues' names among the distinct ones, from 1."""
+        names = [tuple(self.residue_names[start:stop]) for start, stop in self.chain_borders]
+        order = {chain: i for i, chain in enumerate(dict.fromkeys(names), 1)}
+        return tuple(order[chain] for chain in names)
 
     @property
     def is_resolved(self) -> Bool[np.ndarray, " n"]:
