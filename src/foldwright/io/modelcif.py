@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import gemmi
 import numpy as np
 
-from foldwright import __version__
 from foldwright.chem.atoms import ATOM_TYPES
 from foldwright.chem.residues import RESTYPES_WITH_X
 from foldwright.io.atomic import atomic_write
@@ -16,6 +16,7 @@ from foldwright.io.coordinates import atom_name
 from foldwright.io.job import safe_name
 from foldwright.io.structure import Structure
 
+_VERSION = version("foldwright")
 _DICTIONARY = ("mmcif_ma.dic", "1.4.6", "https://raw.githubusercontent.com/ihmwg/ModelCIF/master/dist/mmcif_ma.dic")
 
 _LAYOUT = gemmi.cif.WriteOptions()
@@ -73,7 +74,7 @@ def _entry(structure: Structure, details: ModelDetails) -> Iterator[Category]:
         {
             "pdbx_ordinal": [1, 2],
             "name": ["Foldwright", details.model],
-            "version": [__version__, "?"],
+            "version": [_VERSION, "?"],
             "type": ["package", "package"],
             "classification": ["other", "model building"],
             "description": ["Structure prediction", "Network and seed that made this model"],
@@ -167,7 +168,7 @@ def _protocol(details: ModelDetails) -> Iterator[Category]:
             "model_id": 1,
             "model_group_id": 1,
             "model_name": details.model,
-            "model_group_name": f"Foldwright {__version__}",
+            "model_group_name": f"Foldwright {_VERSION}",
             "data_id": 1,
             "model_type": "Ab initio model",
         },
