@@ -19,7 +19,7 @@ from foldwright.io.structure_files import read_structure
 
 MIN_BLOCK = 4  # shorter runs of aligned residues between gaps are there by chance
 MIN_IDENTITY_OF_HIT = 0.9  # of a hit's sequence with the chain it names; the released pipeline's bound
-CHANCE_IDENTITY = 0.2  # of the aligned residues of unrelated chains, at most, but for two standard deviations
+CHANCE_IDENTITY = 0.2  # of the aligned residues of unrelated chains
 
 
 class Match(NamedTuple):
@@ -30,10 +30,9 @@ class Match(NamedTuple):
 
     @property
     def is_by_chance(self) -> bool:
-        """Whether unrelated chains agree as often."""
-        length = len(self.mapping)
-        spread = 2 * (length * CHANCE_IDENTITY * (1 - CHANCE_IDENTITY)) ** 0.5
-        return self.num_identical <= length * CHANCE_IDENTITY + spread
+        """Whether unrelated chains agree as often: two residues and two standard deviations above their mean."""
+        mean = len(self.mapping) * CHANCE_IDENTITY
+        return self.num_identical <= mean + 2 + 2 * (mean * (1 - CHANCE_IDENTITY)) ** 0.5
 
 
 def template_of_chain(chain: Structure, mapping: Mapping[int, int], num_residues: int) -> Templates:

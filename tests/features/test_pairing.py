@@ -1,0 +1,156 @@
+"""Alignments of several chains brought side by side, against AlphaFold-Multimer."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from foldwright.features.af2 import ChainFeatures, multimer_example
+from foldwright.features.msa import MSA
+from foldwright.features.pairing import Chains, crop, merge, pair_by_species, species_of, take_rows, without_paired
+from foldwright.io.a3m import read_a3m
+from foldwright.io.alignment import Alignment
+from foldwright.io.stockholm import read_stockholm
+
+
+@pytest.fixture
+def chain_features(oracle_file):
+    """Chains A and B of data/pair_and_merge_*.npz: UniRef90, BFD and MGnify rows, and UniProt rows to pair."""
+
+    def own(prefix):
+        return Alignment.concatenate(
+            [
+                read_stockholm(oracle_file(f"data/inputs/{prefix}uniref90_sto__uniref90_hits.sto")),
+                read_a3m(oracle_file(f"data/inputs/{prefix}bfd_a3m__bfd_uniclust_hits.a3m")),
+                read_stockholm(oracle_file(f"data/inputs/{prefix}mgnify_sto__mgnify_hits.sto")),
+            ]
+        ).unique()
+
+    uniprot = read_stockholm(oracle_file("data/inputs/A_uniprot_sto__uniprot_hits.sto"))
+    like = json.loads(oracle_file("data/inputs/chainB_uniprot_like.json").read_text())
+    deletions = np.zeros((len(like["sequences"]), len(like["sequences"][0])), np.int32)
+    a, b = own("A_"), own("")
+    return {
+        "A": ChainFeatures(a.query, a, candidates=uniprot),
+        "B": ChainFeatures(b.query, b, candidates=Alignment(like["sequences"], deletions, like["descriptions"])),
+    }
+
+
+@pytest.mark.parametrize(("name", "chains"), [("hetero", "AB"), ("hetero3", "AAB"), ("homo", "AA")])
+def test_merged_features_equal_deepmind(oracle, chain_features, name, chains):
+    """Arrays: data/pair_and_merge_*.npz, all that a network reads; rows after `num_alignments` are padding."""
+    case = oracle(f"data/pair_and_merge_{name}.npz")
+    example = multimer_example([chain_features[c] for c in chains])
+    num_rows = int(case["num_alignments"])
+    assert not case["msa_mask"][num_rows:].any()
+    assert example.msa.rows.double().std() > 1
+    for ours, theirs in (
+        (example.msa.rows, "msa"),
+        (example.msa.deletions, "deletion_matrix"),
+        (example.msa.mask, "msa_mask"),
+        (example.msa.bert_mask, "bert_mask"),
+        (example.msa.is_centre, "cluster_bias_mask"),
+    ):
+        np.testing.assert_array_equal(ours, case[theirs][:num_rows], err_msg=theirs)
+    for ours, theirs in (
+        (example.residues.aatype, "aatype"),
+        (example.residues.residue_index, "residue_index"),
+        (example.residues.asym_id, "asym_id"),
+        (example.residues.entity_id, "entity_id"),
+        (example.residues.sym_id, "sym_id"),
+        (example.residues.mask, "seq_mask"),
+    ):
+        np.testing.assert_array_equal(ours, case[theirs], err_msg=theirs)
+    assert example.templates is None
+    assert not case["template_all_atom_mask"].any()
+
+
+def test_chains_keep_the_order_in_which_they_were_given(chain_features):
+    """The released program puts copies beside each other; residues are only numbered otherwise here."""
+    grouped = multimer_example([chain_features[c] for c in "AAB"])
+    given = multimer_example([chain_features[c] for c in "ABA"])
+    a, b = len(chain_features["A"].sequence), len(chain_features["B"].sequence)
+    order = torch.cat([torch.arange(a), torch.arange(2 * a, 2 * a + b), torch.arange(a, 2 * a)])
+    assert torch.equal(given.msa.rows[0], given.residues.aatype)
+    assert sorted(map(tuple, given.msa.rows.tolist())) == sorted(map(tuple, grouped.msa.rows[:, order].tolist()))
+    assert given.residues.asym_id.unique_consecutive().tolist() == [1, 2, 3]
+    assert given.residues.entity_id.unique_consecutive().tolist() == [1, 2, 1]
+    assert given.residues.sym_id.unique_consecutive().tolist() == [1, 2]
+
+
+def test_species_equal_deepmind(oracle, oracle_file):
+    """Values: data/index.json "msa_identifiers" and msa_species_identifiers of data/make_msa_features.npz."""
+    known = {
+        "tr|A0A146SKV9|A0A146SKV9_FUNHE": "FUNHE",
+        "sp|P0C2L1|A3X1_LOXLA": "LOXLA",
+        "UniRef90_A0A345WS72/1-69": "",
+        "tr|A0A146SKV9|A0A146SKV9_FUNHE/1-73": "FUNHE",
+        "tr|A0A2W3M096|A0A2W3M096_STAAU Plasmid segregation protein ParR": "STAAU",
+        "query": "",
+        "": "",
+    }
+    assert {text: species_of(text) for text in known} == known
+    rows = read_a3m(oracle_file("data/inputs/bfd_a3m__bfd_uniclust_hits.a3m"))
+    theirs = {name.decode() for name in oracle("data/make_msa_features.npz")["msa_species_identifiers"]}
+    assert {species_of(text) for text in rows.descriptions} <= theirs
+
+
+def letters(*rows):
+    return np.array([["ACDE-".index(letter) if letter != "-" else 21 for letter in row] for row in rows])
+
+
+def test_rows_of_a_species_are_paired_in_order_of_identity_and_fuller_pairs_come_first():
+    a = letters("AAAA", "AAAC", "ACCC", "AACC")
+    b = letters("DDDD", "DCCC", "DDDC")
+    c = letters("EEEE", "EEEC")
+    species = [["", "X", "X", "Y"], ["", "X", "X"], ["", "Y"]]
+    pairs = pair_by_species([a, b, c], species)
+    assert pairs.tolist() == [[0, 0, 0], [1, 2, -1], [2, 1, -1], [3, -1, 1]]
+
+
+def test_a_species_of_one_chain_or_with_too_many_rows_pairs_nothing():
+    rows = [np.zeros((602, 3), int), np.zeros((3, 3), int)]
+    species = [["", *["X"] * 601], ["", "X", "Z"]]
+    assert pair_by_species(rows, species).tolist() == [[0, 0]]
+
+
+def test_a_missing_partner_is_a_row_of_gaps():
+    msa = MSA.from_rows(letters("AAAA", "ACDE"), np.ones((2, 4), int))
+    taken = take_rows(msa, np.array([1, -1]))
+    assert taken.rows.tolist() == [[0, 1, 2, 3], [21] * 4]
+    assert taken.deletions.tolist() == [[1] * 4, [0] * 4]
+    assert taken.mask.min() == 1
+
+
+def test_copies_are_counted():
+    chains = Chains.of_sequences(["AC", "DE", "AC", "AC"])
+    assert chains == Chains(asym=(1, 2, 3, 4), entity=(1, 2, 1, 1), sym=(1, 1, 2, 3))
+    assert chains.by_entity == [0, 2, 3, 1]
+
+
+def test_a_deep_alignment_is_cut_so_that_paired_and_own_rows_fit():
+    rng = np.random.default_rng(0)
+    own = MSA.from_rows(rng.integers(0, 20, (50, 4)), np.zeros((50, 4), int))
+    paired = MSA.from_rows(rng.integers(0, 20, (30, 4)), np.zeros((30, 4), int))
+    paired.rows[3:6] = 21
+    kept, pairs = crop(own, paired, max_rows=40)
+    assert pairs is not None
+    assert len(pairs) == 20
+    assert len(kept) == 40 - 17
+    assert len(crop(own, None, max_rows=40)[0]) == 40
+
+
+def test_rows_that_are_paired_do_not_stand_alone_too():
+    own = MSA.from_rows(letters("AAAA", "ACDE", "AADE"), np.zeros((3, 4), int))
+    paired = MSA.from_rows(letters("AAAA", "AADE"), np.zeros((2, 4), int))
+    assert without_paired(own, paired).rows.tolist() == [[0, 1, 2, 3]]
+
+
+def test_blocks_of_entities_stand_on_a_diagonal():
+    a, b = (MSA.from_rows(letters(*rows), np.ones((len(rows), 2), int)) for rows in (("AA", "AC"), ("DD",)))
+    merged = merge([a, b, a], None, Chains.of_sequences(["AA", "DD", "AA"]))
+    assert merged.rows.tolist() == [[0, 0, 0, 0, 21, 21], [0, 1, 0, 1, 21, 21], [21, 21, 21, 21, 2, 2]]
+    assert merged.bert_mask.tolist() == [[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 0, 0], [0, 0, 0, 0, 1, 1]]
+    assert merged.is_centre.tolist() == [1, 0, 0]
+    assert merged.mask.min() == 1

@@ -1,0 +1,147 @@
+"""Structures of relatives over the columns of the query."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from foldwright.chem.residues import GAP, HHBLITS_TO_RESTYPE
+from foldwright.errors import InputError
+from foldwright.features import templates as t
+from foldwright.features.structure import pseudo_beta
+from foldwright.io.hhr import TemplateHit
+from foldwright.io.mmcif import read_mmcif
+
+
+@pytest.fixture
+def structure(oracle_file):
+    return read_mmcif(oracle_file("data/inputs/4i6p.cif"))
+
+
+def hit_on(structure, first, letters, name="4I6P_A"):
+    """A hit of consecutive residues on the first columns of the query."""
+    count = len(letters)
+    places, columns = list(range(first, first + count)), list(range(count))
+    return TemplateHit(1, name, count, 1.0, letters, letters, columns, places, 99.0, 1e-9)
+
+
+def test_template_features_equal_deepmind(oracle, structure):
+    """Arrays: data/template_features_4i6p.npz (4i6p chain A with a given mapping)."""
+    case = oracle("data/template_features_4i6p.npz")
+    query, aligned = str(case["in_query"]), str(case["in_template_sequence"])
+    chain = structure.chain(str(case["chain"]))
+    offset = chain.sequence.index(aligned)
+    mapping = {int(column): int(place) + offset for column, place in case["in_mapping"]}
+    template = t.template_of_chain(chain, mapping, len(query))
+    assert 0 < template.atom_mask.mean() < 1
+    np.testing.assert_array_equal(template.positions[0], case["template_all_atom_positions"])
+    np.testing.assert_array_equal(template.atom_mask[0], case["template_all_atom_masks"])
+    np.testing.assert_array_equal(template.aatype[0], HHBLITS_TO_RESTYPE[case["template_aatype"].argmax(-1)])
+    assert template.mask.tolist() == [1]
+
+
+def test_template_pseudo_beta_equals_deepmind(oracle):
+    """Arrays: data/tf_features_mask.npz; the fourth slot is empty, there residue type 0 (monomer: its mask is 0)."""
+    case = oracle("data/tf_features_mask.npz")
+    aatype = torch.from_numpy(case["out/template_aatype"][0]).long()
+    assert torch.equal(aatype[:3], torch.from_numpy(HHBLITS_TO_RESTYPE[case["in/template_aatype"].argmax(-1)]))
+    positions = torch.from_numpy(case["out/template_all_atom_positions"][0])
+    beta, mask = pseudo_beta(aatype, positions, torch.from_numpy(case["out/template_all_atom_masks"][0]))
+    np.testing.assert_array_equal(mask, case["out/template_pseudo_beta_mask"][0])
+    np.testing.assert_allclose(beta, case["out/template_pseudo_beta"][0], atol=1e-6)
+    assert beta.std() > 1
+
+
+def test_a_hit_is_found_in_the_whole_sequence_of_its_chain(structure):
+    letters = structure.chain("A").sequence[10:50]
+    template = t.template_of_hit(hit_on(structure, 3, letters), structure, 60)
+    assert (template.aatype[0] != GAP).sum() == 40
+    torch.testing.assert_close(template.positions[0, :40], torch.from_numpy(structure.chain("A").positions[10:50]))
+
+
+def test_a_hit_on_a_sequence_with_changes_is_realigned(structure):
+    letters = list(structure.chain("A").sequence[10:50])
+    letters[7], letters[30] = "W", "W"
+    template = t.template_of_hit(hit_on(structure, 3, "".join(letters)), structure, 60)
+    torch.testing.assert_close(template.positions[0, :40], torch.from_numpy(structure.chain("A").positions[10:50]))
+
+
+def test_a_hit_on_another_protein_is_refused(structure):
+    with pytest.raises(InputError, match="residues of hit 4I6P_A are those of its chain"):
+        t.template_of_hit(hit_on(structure, 0, "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ"), structure, 60)
+    with pytest.raises(InputError, match=r"no protein chain Q.*Its chains are A, B"):
+        t.template_of_hit(hit_on(structure, 0, "MKTAY", name="4I6P_Q"), structure, 60)
+
+
+def test_a_template_without_coordinates_is_refused(structure):
+    chain = structure.chain("A")
+    unseen = int(np.flatnonzero(~chain.is_resolved)[0])
+    with pytest.raises(InputError, match="none of the 1 aligned residues"):
+        t.template_of_chain(chain, {0: unseen}, 5)
+    bare = replace(chain, mask=chain.mask * 0)
+    with pytest.raises(InputError, match="has coordinates"):
+        t.template_of_chain(bare, {i: i for i in range(80)}, 80)
+
+
+def test_a_chosen_structure_is_aligned_by_sequence(structure, oracle_file):
+    sequence = structure.chain("B").sequence
+    query = "GGGGSS" + sequence[8:40] + sequence[52:80]
+    path = oracle_file("data/inputs/4i6p.cif")
+    template, same = t.templates_of_file([query, query], path)
+    assert template is not None
+    assert same is not None
+    chain, _ = t.nearest_chain(query, structure)
+    torch.testing.assert_close(template.positions[0, 6:38], torch.from_numpy(chain.positions[8:40]))
+    torch.testing.assert_close(template.positions[0, 38:], torch.from_numpy(chain.positions[52:80]))
+    assert torch.equal(same.aatype, template.aatype)
+
+
+def test_a_structure_is_laid_only_over_chains_that_it_resembles(structure, oracle_file):
+    path = oracle_file("data/inputs/4i6p.cif")
+    other = "MGSSHHHHHHSSGLVPGSHMDKKETKHLLKIKKEDYPQIFDFLENVPRGTKTAHIREALRRYIEEIGENP"  # 2q2k
+    found = t.templates_of_file([other, structure.sequences[0]], path)
+    assert found[0] is None
+    assert found[1] is not None
+    with pytest.raises(InputError, match=r"4i6p.cif: no chain resembles the sequence"):
+        t.templates_of_file([other], path)
+
+
+def test_alignment_leaves_out_single_residues_between_gaps():
+    match = t.align("AAAACFGRTRVVVPCGD", "GPGSEFKVTVCFGRTRVVVPCGDGRMKVFSD")
+    assert match.mapping == {i: i + 6 for i in match.mapping}
+    assert set(range(4, 16)) <= set(match.mapping)
+
+
+def random_templates(num_slots, num_residues):
+    return t.Templates(
+        aatype=torch.randint(0, 20, (num_slots, num_residues)),
+        positions=torch.randn(num_slots, num_residues, 37, 3),
+        atom_mask=torch.ones(num_slots, num_residues, 37),
+        mask=torch.ones(num_slots),
+    )
+
+
+def test_chains_of_a_complex_keep_their_templates_over_their_columns():
+    a, b = random_templates(2, 5), random_templates(1, 3)
+    both = t.side_by_side([a, None, b], [5, 4, 3], absent=GAP)
+    assert both is not None
+    assert both.mask.tolist() == [1, 1]
+    torch.testing.assert_close(both.positions[:, :5], a.positions)
+    torch.testing.assert_close(both.positions[:1, 9:], b.positions)
+    assert (both.aatype[:, 5:9] == GAP).all()
+    assert both.atom_mask[:, 5:9].sum() == both.atom_mask[1, 5:].sum() == 0
+    assert t.side_by_side([None, None], [5, 4], absent=GAP) is None
+
+
+def test_slots_are_cut_and_filled():
+    three = random_templates(3, 5)
+    assert t.first_slots(three, 2, fill=False).mask.tolist() == [1, 1]
+    assert t.first_slots(three, 4, fill=False).mask.tolist() == [1, 1, 1]
+    filled = t.first_slots(three, 4, fill=True)
+    assert filled.mask.tolist() == [1, 1, 1, 0]
+    assert filled.positions[3].abs().sum() == filled.aatype[3].sum() == 0
+    stacked = t.stack([three, three])
+    assert stacked is not None
+    assert stacked.aatype.shape == (6, 5)
+    assert t.stack([]) is None
