@@ -15,7 +15,7 @@ def narrow(name: str) -> AF2:
     return replace(
         full,
         trunk=Evoformer(
-            num_blocks=2,
+            num_blocks=1,
             c_m=16,
             c_z=12,
             c_s=20,

@@ -16,6 +16,8 @@ from foldwright.weights.locate import available_presets
 from foldwright.weights.rule import rule_parameters
 from foldwright.weights.store import import_weights, load_network, load_weights
 
+V2 = "triangle_multiplication_outgoing/left_projection"  # a scope that only unfused files have
+
 
 @pytest.fixture
 def npz(tmp_path, narrow):
@@ -53,13 +55,14 @@ def test_a_published_file_gives_the_parameters_that_the_rule_gives(npz, narrow):
 
 @pytest.mark.parametrize("preset", ["model_1", "model_3_ptm", "model_2_multimer_v3", "model_2_multimer_v2"])
 def test_a_network_of_every_kind_is_filled(preset, npz, narrow):
-    keys = ["triangle/left_projection"] if preset.endswith("v2") else []
+    keys = [V2] if preset.endswith("v2") else []
     model, _ = load_network(npz(preset, keys=keys), narrow(preset), preset)
     assert not any(tensor.is_meta for tensor in [*model.parameters(), *model.buffers()])
     assert not model.training
     again = deepmind_af2.arrays_of(model, keys=keys)
     expected = rule_parameters(deepmind_af2.manifest(narrow(preset), keys))
     assert again.keys() == expected.keys()
+    assert equal(dict(model.state_dict()), load_weights("rule", narrow(preset), preset)[0])
     for key, array in again.items():
         np.testing.assert_array_equal(array, expected[key])
 
@@ -92,7 +95,7 @@ def test_how_much_is_read_does_not_matter_to_a_conversion_but_the_network_does(n
     load_weights(path, replace(config, features=replace(config.features, num_clusters=8)), "model_1")
     assert len(conversions()) == 1
     with pytest.raises(InputError, match="mis-shaped"):
-        load_weights(path, replace(config, trunk=replace(config.trunk, num_blocks=1)), "model_1")
+        load_weights(path, replace(config, trunk=replace(config.trunk, num_blocks=2)), "model_1")
 
 
 def test_a_damaged_conversion_is_made_again(npz, narrow):
@@ -158,7 +161,7 @@ def test_weights_of_another_network_are_refused_with_the_names_they_fit(held, wa
 
 
 def test_multimer_v2_and_v3_are_told_apart(npz, narrow):
-    v2 = npz("model_1_multimer_v2", name="unfused.npz", keys=["triangle/left_projection"])
+    v2 = npz("model_1_multimer_v2", name="unfused.npz", keys=[V2])
     with pytest.raises(InputError, match="multimer v2 network"):
         load_weights(v2, narrow("model_1_multimer_v3"), "model_1_multimer_v3")
     with pytest.raises(InputError, match="multimer v3 network"):

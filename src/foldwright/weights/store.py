@@ -35,6 +35,7 @@ LICENCES = {
     OURS: "unknown",
     RULE: "none: numbers without meaning",
 }
+UNFUSED_SCOPE = "triangle_multiplication_outgoing/left_projection"  # multimer v3 has no such arrays
 State = dict[str, Tensor]
 
 
@@ -103,11 +104,16 @@ def import_weights(source: str | Path, config: AF2, preset: str) -> tuple[Path, 
     return target, info
 
 
-def _generate(name: str, config: AF2, preset: str | None) -> tuple[State, WeightsInfo]:
-    arrays = rule_parameters(deepmind_af2.manifest(config), salt=name.partition(":")[2])
+def describe_rule(name: str, preset: str | None = None) -> WeightsInfo:
+    """What is said of generated parameters, "rule" or "rule:<salt>"."""
     digest = hashlib.sha256(f"{RULE}:{name.partition(':')[2]}".encode()).hexdigest()
-    info = WeightsInfo(source=name, sha256=digest, format=RULE, preset=preset, licence=LICENCES[RULE])
-    return deepmind_af2.state_dict_of(config, arrays), info
+    return WeightsInfo(source=name, sha256=digest, format=RULE, preset=preset, licence=LICENCES[RULE])
+
+
+def _generate(name: str, config: AF2, preset: str | None) -> tuple[State, WeightsInfo]:
+    keys = [UNFUSED_SCOPE] if preset and preset.endswith("_v2") else []
+    arrays = rule_parameters(deepmind_af2.manifest(config, keys), salt=name.partition(":")[2])
+    return deepmind_af2.state_dict_of(config, arrays), describe_rule(name, preset)
 
 
 def _describe(path: Path, preset: str | None) -> WeightsInfo:
