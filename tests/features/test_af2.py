@@ -8,11 +8,11 @@ import torch
 
 from foldwright.chem.residues import GAP
 from foldwright.errors import InputError
-from foldwright.features.af2 import ChainFeatures, Sampler, chains_of_job, monomer_example, multimer_example
+from foldwright.features.af2 import ChainFeatures, Sampler, monomer_example, multimer_example
 from foldwright.features.batch import AF2Batch
 from foldwright.features.msa import MSA
+from foldwright.features.templates import templates_of_file
 from foldwright.io.alignment import Alignment
-from foldwright.io.job import ChainInput
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,14 @@ def test_a_single_sequence_is_enough():
         batch = Sampler(make([ChainFeatures.of_sequence(A)]), Sizes(), is_multimer, 0).draw(0)
         assert batch.msa.feat.shape == (1, 15, 49)
         assert batch.extra_msa.mask.tolist() == [[0] * 15]
+
+
+def test_chains_of_which_nothing_is_known_still_share_the_first_row():
+    for make in (monomer_example, multimer_example):
+        for sequences in ((A, B), (A, A), (A, B, A)):
+            example = make([ChainFeatures.of_sequence(sequence) for sequence in sequences])
+            assert torch.equal(example.msa.rows, example.residues.aatype[None])
+            assert example.msa.bert_mask.min() == example.msa.is_centre.min() == 1
 
 
 def test_nothing_is_masked_when_nothing_is_to_be_masked(sampler):
@@ -162,11 +170,13 @@ def test_an_alignment_of_another_query_is_refused():
         ChainFeatures(A, relatives(B, 3))
 
 
-def test_templates_of_a_job_reach_the_batch(oracle_file):
-    path = oracle_file("data/inputs/4i6p.cif")
+def test_templates_reach_the_batch(oracle_file):
     sequence = "SEFKVTVCFGRTRVVVPCGDGRMKVFSLIQQAVTRYRKAVAKDPNYWIQVHRLEHGDGGILDLDDILCDVADDKDRLVAVFDE"
-    chains = chains_of_job([ChainInput(sequence, templates=(path, path)), ChainInput(A, templates=(path,))])
-    assert chains[1].templates is None
+    templates = templates_of_file([sequence, A], oracle_file("data/inputs/4i6p.cif"))
+    assert templates[1] is None
+    chains = [
+        ChainFeatures(s, Alignment.of_query(s), templates=t) for s, t in zip((sequence, A), templates, strict=True)
+    ]
     monomer = Sampler(monomer_example(chains), Sizes(), False, 0).draw(0).templates
     multimer = Sampler(multimer_example(chains), Sizes(), True, 0).draw(0).templates
     assert monomer is not None

@@ -55,6 +55,12 @@ def test_a_device_reaches_every_tensor():
     assert moved.mask.dtype == torch.float16
 
 
+def test_a_dtype_alone_moves_nothing():
+    there = group(4).to("meta").to(torch.float64)
+    assert {x.device.type for x in there.flat().values()} == {"meta"}
+    assert there.mask.dtype == torch.float64
+
+
 def test_what_is_saved_is_loaded(tmp_path):
     for has_extra in (False, True):
         saved = group(5, has_extra=has_extra).map(lambda x: x.T if x.ndim == 2 else x)
@@ -73,6 +79,16 @@ def test_collate_pads_with_zeros_to_the_longest():
     torch.testing.assert_close(both.inner.number[1], groups[1].inner.number)
     assert both.inner.value[0, 3:].abs().sum() == both.inner.value[0, :, 2:].abs().sum() == 0
     assert both.extra is None
+
+
+def test_a_part_that_only_some_examples_have_is_padding_in_the_others():
+    groups = [group(3), group(5, has_extra=True)]
+    both = Outer.collate(groups)
+    assert both.extra is not None
+    assert groups[1].extra is not None
+    assert both.extra.value.shape == (2, 5, 3)
+    assert both.extra.value[0].abs().sum() == 0
+    torch.testing.assert_close(both.extra.value[1], groups[1].extra.value)
 
 
 def test_map_changes_every_tensor_and_leaves_the_original():

@@ -27,9 +27,8 @@ from foldwright.features.pairing import (
     take_rows,
     without_paired,
 )
-from foldwright.features.templates import first_slots, side_by_side, stack, templates_of_file
+from foldwright.features.templates import first_slots, side_by_side
 from foldwright.io.alignment import Alignment
-from foldwright.io.job import ChainInput
 
 CHAIN_GAP = 200  # added to the residue index between chains, beyond the reach of relpos; as ColabFold does
 
@@ -64,29 +63,6 @@ class ChainFeatures:
     def of_sequence(cls, sequence: str) -> ChainFeatures:
         """A chain of which nothing but its sequence is known."""
         return cls(sequence, Alignment.of_query(sequence))
-
-
-def chains_of_job(chains: Sequence[ChainInput]) -> list[ChainFeatures]:
-    """What is known of the chains of a job, their template files read and laid over them.
-
-    Raises:
-        InputError: a template file cannot be read, or resembles none of the chains that name it.
-    """
-    slots: dict[int, list[Templates]] = {i: [] for i in range(len(chains))}
-    for path in dict.fromkeys(path for chain in chains for path in chain.templates):
-        takers = [i for i, chain in enumerate(chains) if path in chain.templates]
-        found = templates_of_file([chains[i].sequence for i in takers], path)
-        for i, template in zip(takers, found, strict=True):
-            slots[i] += [template] if template is not None else []
-    return [
-        ChainFeatures(
-            sequence=chain.sequence,
-            alignment=chain.alignment or Alignment.of_query(chain.sequence),
-            paired=chain.paired,
-            templates=stack(slots[i]),
-        )
-        for i, chain in enumerate(chains)
-    ]
 
 
 @dataclass(frozen=True, kw_only=True)

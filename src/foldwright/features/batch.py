@@ -25,9 +25,7 @@ class TensorGroup:
 
     def to(self: Group, *args: Any, **kwargs: Any) -> Group:
         """Like `Tensor.to`, except that a dtype only reaches floating-point tensors."""
-        moved = self.map(lambda x: x.to(*args, **kwargs) if x.is_floating_point() else x)
-        device = torch.empty(0).to(*args, **kwargs).device
-        return moved.map(lambda x: x.to(device))
+        return self.map(lambda x: x.to(*args, **kwargs) if x.is_floating_point() else x.to(_device(x, *args, **kwargs)))
 
     def flat(self, prefix: str = "") -> dict[str, Tensor]:
         """Every tensor under its dotted name."""
@@ -50,15 +48,11 @@ class TensorGroup:
 
     @classmethod
     def collate(cls: type[Group], groups: Sequence[Group]) -> Group:
-        """Stack examples along a new first axis, padding every axis with zeros to the longest."""
-        parts: dict[str, Any] = {}
-        for name, first in groups[0]._items():
-            values = [getattr(g, name) for g in groups]
-            if isinstance(first, TensorGroup):
-                parts[name] = type(first).collate(values)
-            else:
-                parts[name] = None if first is None else _stack_padded(values)
-        return cls(**parts)
+        """Stack examples along a new first axis, padding every axis with zeros to the longest.
+
+        A part that only some examples have is padding in the others.
+        """
+        return cls(**{name: _collated([getattr(group, name) for group in groups]) for name, _ in groups[0]._items()})
 
     @classmethod
     def _unflatten(cls: type[Group], tensors: dict[str, Tensor]) -> Group:
@@ -84,6 +78,19 @@ def _apply(change: Callable[[Tensor], Tensor], value: Any) -> Any:
 
 def _is_group(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, TensorGroup)
+
+
+def _device(tensor: Tensor, *args: Any, **kwargs: Any) -> torch.device:
+    """Where these arguments would move a floating-point tensor that is now where this one is."""
+    return torch.empty(0, device=tensor.device).to(*args, **kwargs).device
+
+
+def _collated(values: Sequence[Any]) -> Any:
+    given = next((value for value in values if value is not None), None)
+    if given is None:
+        return None
+    values = [_apply(lambda x: x[:0], given) if value is None else value for value in values]
+    return type(given).collate(values) if isinstance(given, TensorGroup) else _stack_padded(values)
 
 
 def _stack_padded(tensors: Sequence[Tensor]) -> Tensor:

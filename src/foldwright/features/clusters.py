@@ -12,30 +12,30 @@ from torch import Tensor
 from foldwright.features.msa import MSA
 
 NUM_CLASSES = 23  # 20 amino acids, unknown, gap, mask token
-NUM_COUNTED = 21  # agreement in a gap or a mask token counts nothing, AF2 Suppl. 1.2.7 item 4
+NUM_COUNTED = 21  # agreement in a gap or a mask token counts nothing, AF2 Suppl. 1.2.7 item 3
 CHUNK_BYTES = 2**26  # one-hot rows held at once
 
 
 class Clusters(NamedTuple):
-    """What the members of each cluster have on average (AF2 Suppl. 1.2.7 item 5)."""
+    """What the members of each cluster have on average (AF2 Suppl. 1.2.7 item 3)."""
 
     profile: Float[Tensor, "c n 23"]
     deletion_mean: Float[Tensor, "c n"]
 
 
 def agreement(centres: MSA, rows: MSA) -> Float[Tensor, "e c"]:
-    """In how many columns a row and a centre have the same residue (AF2 Suppl. 1.2.7 item 4, Hamming distance)."""
+    """In how many columns a row and a centre have the same residue (AF2 Suppl. 1.2.7 item 3, Hamming distance)."""
     ours = _one_hot(centres)[..., :NUM_COUNTED].flatten(1).T.contiguous()
     return torch.cat([_one_hot(part)[..., :NUM_COUNTED].flatten(1) @ ours for part in _chunks(rows)])
 
 
 def nearest_centre(centres: MSA, rows: MSA) -> Int[Tensor, " e"]:
-    """The centre that agrees with a row most, the first of equals (AF2 Suppl. 1.2.7 item 4)."""
+    """The centre that agrees with a row most, the first of equals (AF2 Suppl. 1.2.7 item 3)."""
     return agreement(centres, rows).argmax(-1)
 
 
 def monomer_clusters(centres: MSA, rows: MSA) -> Clusters:
-    """Averages over each centre and the rows nearest to it (AF2 Suppl. 1.2.7 items 4 and 5)."""
+    """Averages over each centre and the rows nearest to it (AF2 Suppl. 1.2.7 item 3)."""
     counts = 1e-6 + centres.mask  # the released code's epsilon
     letters = _unmasked_one_hot(centres)
     deletions = centres.deletions.clone()
@@ -50,7 +50,7 @@ def monomer_clusters(centres: MSA, rows: MSA) -> Clusters:
 def multimer_clusters(centres: MSA, rows: MSA) -> Clusters:
     """Averages with rows shared among equally near centres and weighted by the columns both cover.
 
-    DISCREPANCY(AF2 Suppl. 1.2.7 item 4): the released multimer code takes softmax(1000 x agreement) over the centres
+    DISCREPANCY(AF2 Suppl. 1.2.7 item 3): the released multimer code takes softmax(1000 x agreement) over the centres
     times the number of columns where neither row is padding, and divides by one more than the sum of these weights.
     """
     weight_sum = centres.mask.new_zeros(len(centres))
@@ -72,7 +72,7 @@ def _chunks(rows: MSA) -> Iterator[MSA]:
 
 
 def _one_hot(msa: MSA, dtype: torch.dtype = torch.float32) -> Float[Tensor, "s n 23"]:
-    zeros = torch.zeros(*msa.rows.shape, NUM_CLASSES, dtype=dtype)
+    zeros = msa.mask.new_zeros(*msa.rows.shape, NUM_CLASSES, dtype=dtype)
     return zeros.scatter_(-1, msa.rows[..., None], msa.mask[..., None].to(dtype))
 
 
@@ -83,5 +83,5 @@ def _unmasked_one_hot(msa: MSA) -> Float[Tensor, "s n 23"]:
 def _count_letters(letters: Tensor, cluster: Tensor, rows: MSA) -> None:
     """Add one, in place, for every letter of every row to the table of the row's cluster."""
     num_columns = rows.rows.shape[1]
-    columns = cluster[:, None] * num_columns + torch.arange(num_columns)
+    columns = cluster[:, None] * num_columns + torch.arange(num_columns, device=cluster.device)
     letters.view(-1).scatter_add_(0, (columns * NUM_CLASSES + rows.rows).flatten(), rows.mask.flatten())

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from foldwright.features.msa import MSA
 
-# What happens to a chosen position, AF2 Suppl. 1.2.7 item 3.
+# What happens to a chosen position, AF2 Suppl. 1.2.7 item 2.
 UNIFORM = 0.1  # any amino acid
 PROFILE = 0.1  # a letter by its frequency in the column
 SAME = 0.1  # the letter itself
@@ -20,7 +20,7 @@ MASKED = 0.7  # the mask token
 def replacement_probabilities(
     rows: Int[Tensor, "*rows n"], profile: Float[Tensor, "*columns n 22"]
 ) -> Float[Tensor, "*rows n 23"]:
-    """What a chosen position becomes: 22 letters and the mask token (AF2 Suppl. 1.2.7 item 3)."""
+    """What a chosen position becomes: 22 letters and the mask token (AF2 Suppl. 1.2.7 item 2)."""
     uniform = profile.new_tensor([1 / 20] * 20 + [0, 0])
     letters = UNIFORM * uniform + PROFILE * profile + SAME * F.one_hot(rows, 22).to(profile)
     return F.pad(letters, (0, 1), value=MASKED)

@@ -75,7 +75,7 @@ def deletion_value(deletions: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batc
 
 
 def profile(msa: MSA) -> Float[Tensor, "n 22"]:
-    """How often each letter stands in each column (AF2 Suppl. 1.2.7 "MSA profile")."""
+    """How often each letter stands in each column (AF2 Suppl. 1.2.7 item 2)."""
     counts = msa.mask.new_zeros(msa.rows.shape[1], NUM_LETTERS)
     counts.scatter_add_(1, msa.rows.T, msa.mask.T)
     return counts / (1e-10 + msa.mask.sum(0))[:, None]

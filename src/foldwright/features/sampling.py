@@ -38,7 +38,7 @@ class Reading(NamedTuple):
 def draw(
     msa: MSA, profile: Float[Tensor, "n 22"], num_clusters: int, masked_fraction: float, rng: np.random.Generator
 ) -> Draws:
-    """Choose centres and masked positions at random (AF2 Suppl. 1.2.7 items 1 to 3)."""
+    """Choose centres and masked positions at random (AF2 Suppl. 1.2.7 items 1 and 2)."""
     order = row_order(rng.random(len(msa)), msa)
     centres = msa.rows[order[:num_clusters]]
     mask_position = torch.from_numpy(rng.random(centres.shape) < masked_fraction)
