@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
 
 import foldwright
-from foldwright.cli import doctor, predict, score, verify, weights
 from foldwright.errors import InputError
+
+COMMANDS = {  # each in the file of its name, which is read when it is called: `foldwright --help` loads no network
+    "predict": "Predict the structures of proteins and complexes from sequences and alignments.",
+    "score": "Compare two structures: lDDT, TM-score, GDT, RMSD.",
+    "weights": "List, fetch, import and inspect published parameters.",
+    "verify": "Compare this program with stored runs of the original ones.",
+    "doctor": "Report what this machine can do, what is missing, and how to get it.",
+}
 
 BAD_INPUT = 2  # as for an option that does not exist
 INTERRUPTED = 130  # 128 + SIGINT, as shells expect
@@ -20,6 +29,22 @@ GO_ON = "foldwright: stopped. What was finished is kept; the same command goes o
 
 class Commands(TyperGroup):
     """Turns what a person can mend into one paragraph and an exit code, never a traceback."""
+
+    def list_commands(self, ctx):
+        return list(COMMANDS)
+
+    def get_command(self, ctx, cmd_name):
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"foldwright.cli.{cmd_name}")
+        found = getattr(module, "app", None) or _single(getattr(module, cmd_name))
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx, formatter):
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx):
         try:
@@ -32,19 +57,21 @@ class Commands(TyperGroup):
             raise typer.Exit(INTERRUPTED) from None
 
 
+def _single(function) -> typer.Typer:
+    """An app of one command."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(function)
+    return app
+
+
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="AlphaFold 2 in PyTorch: protein structures from sequences and alignments.",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("predict")(predict.predict)
-app.command("score")(score.score)
-app.add_typer(weights.app, name="weights")
-app.command("verify")(verify.verify)
-app.command("doctor")(doctor.doctor)
 
 
 def _print_version(is_wanted: bool) -> None:
@@ -54,14 +81,15 @@ def _print_version(is_wanted: bool) -> None:
 
 
 @app.callback()
-def _options(
+def _foldwright(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    """AlphaFold 2 in PyTorch: protein structures from sequences and alignments."""
 
 
 def main() -> None:
-    """Entry point of the command."""
+    """Entry point of the command; a request to end is treated like Ctrl-C, so that no job is left half-written."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()

@@ -15,7 +15,7 @@ def predict(
     inputs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="INPUT...", help="FASTA, A3M or CSV files, or folders of them; a complex is written SEQ:SEQ."
+            metavar="INPUT", help="FASTA, A3M or CSV files, or folders of them; a complex is written SEQ:SEQ."
         ),
     ],
     model: Annotated[

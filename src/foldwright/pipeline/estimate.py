@@ -25,9 +25,6 @@ def estimates(
         for model in options.models or GROUPS[group_for(job)]:
             load = load_of(job, options.config(model), device, options.precision)
             needed = load.peak_bytes(job.num_residues)
-            verdict = (
-                "fits" if needed <= free else f"too large, {load.largest_fitting(free, job.num_residues)} would fit"
-            )
-            yield (
-                f"{job.name} {job.num_residues} residues {model} {gigabytes(needed)} of {gigabytes(free)} free: {verdict}"
-            )
+            fits = "fits" if needed <= free else f"too large: {load.largest_fitting(free, job.num_residues)} would fit"
+            size = f"{gigabytes(needed)} of {gigabytes(free)} free"
+            yield f"{job.name} {job.num_residues} residues {model} {size}: {fits}"

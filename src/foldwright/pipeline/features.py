@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from foldwright.features.af2 import ChainFeatures, Example, monomer_example, multimer_example
+from foldwright.features.batch import Templates
+from foldwright.features.templates import stack, templates_of_file
 from foldwright.io.alignment import Alignment
-from foldwright.io.job import ChainInput, Job
+from foldwright.io.job import Job
 from foldwright.pipeline.plan import Network, Plan
+
+Form = tuple[int, bool]  # which job, and whether for a multimer network
 
 
 @dataclass
 class Featuriser:
-    """Builds examples and keeps the latest, which the next model will ask for again."""
+    """Builds examples and keeps the latest, which the next seed or model will ask for again."""
 
-    latest: dict[tuple[Job, bool], Example] = field(default_factory=dict)
+    latest: dict[Form, Example] = field(default_factory=dict)
 
     def __call__(self, job: Job, network: Network, plan: Plan) -> Example:
         """The example of a job in the form that this network reads.
@@ -25,15 +29,28 @@ class Featuriser:
         form = id(job), network.config.is_multimer
         if form not in self.latest:
             make = multimer_example if network.config.is_multimer else monomer_example
-            self.latest = {form: make([chain_features(chain) for chain in job.chains])}
+            self.latest = {form: make(chain_features(job))}
         return self.latest[form]
 
 
-def chain_features(chain: ChainInput) -> ChainFeatures:
-    """What is known of one chain."""
-    return ChainFeatures(
-        sequence=chain.sequence,
-        alignment=chain.alignment or Alignment.of_query(chain.sequence),
-        paired=chain.paired,
-        templates=None,
-    )
+def chain_features(job: Job) -> list[ChainFeatures]:
+    """What is known of each chain of a job."""
+    return [
+        ChainFeatures(
+            sequence=chain.sequence,
+            alignment=chain.alignment or Alignment.of_query(chain.sequence),
+            paired=chain.paired,
+            templates=templates,
+        )
+        for chain, templates in zip(job.chains, chain_templates(job), strict=True)
+    ]
+
+
+def chain_templates(job: Job) -> list[Templates | None]:
+    """The templates of each chain, in the order of its files; each file is read once."""
+    slots: list[list[Templates]] = [[] for _ in job.chains]
+    for path in dict.fromkeys(path for chain in job.chains for path in chain.templates):
+        wanted = [i for i, chain in enumerate(job.chains) if path in chain.templates]
+        for i, template in zip(wanted, templates_of_file([job.chains[i].sequence for i in wanted], path), strict=True):
+            slots[i] += [] if template is None else [template]
+    return [stack(found) for found in slots]

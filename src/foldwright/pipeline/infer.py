@@ -63,7 +63,8 @@ class Runner:
         record = {
             "recycles_done": last.number,
             "moved_angstrom": [round(x, 3) for x in moved],
-            "execution": str(how),
+            "precision": how.precision,
+            "execution": str(how).splitlines(),
             "msa_rows": len(example.msa),
             **draws.read(),
         }

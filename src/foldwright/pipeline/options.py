@@ -81,7 +81,7 @@ class Options:
         return result | dict(self.overrides)
 
 
-def _at_least(option: str, value: float | None, least: float) -> None:
+def _at_least(option: str, value: int | float | None, least: int) -> None:
     if value is not None and not (math.isfinite(value) and value >= least):
         raise InputError(f"{value} is not possible.", field=option, remedy=f"Give a number of at least {least}.")
 

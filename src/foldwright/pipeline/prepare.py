@@ -44,8 +44,7 @@ def prepare(
     networks, faults = assign(found, options, bool(templates))
     failures = tuple(FailedJob(job=f.name, error=f.error) for f in (*found.failures, *faults))
     plan = Plan(networks, options, device, out, failures)
-    plan = checked(plan, check_fits)
-    return checked(plan, Featuriser())
+    return checked(checked(plan, check_fits), Featuriser())
 
 
 def collect(inputs: Inputs, alignments: str | Path | None) -> JobList:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from foldwright.io.job import Job
-from foldwright.models.af2.model import AlphaFold
 from foldwright.pipeline.features import Featuriser
 from foldwright.pipeline.folder import explain
 from foldwright.pipeline.infer import Runner, build
@@ -34,9 +33,9 @@ class Run:
     def results(self) -> Iterator[Prediction | FailedJob]:
         """Every prediction and every failure as it happens; the files of a prediction are complete by then."""
         self.ask()
-        running = {job.name for job in self.plan.jobs}
+        running = {job.name.casefold() for job in self.plan.jobs}
         for failure in self.plan.failures:
-            yield self.fail(failure.job, failure.error, owns_folder=failure.job not in running)
+            yield self.fail(failure.job, failure.error, owns_folder=failure.job.casefold() not in running)
         try:
             for network in self.plan.networks:
                 yield from self.results_of(network)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
@@ -30,11 +31,12 @@ from foldwright.weights.rule import is_stacked, rule_parameters
 
 @dataclass(frozen=True)
 class Run:
-    """One pass over an example."""
+    """One pass over an example, and what the original program stored of it."""
 
     config: AF2
     output: AF2Output
     example: Example
+    stored: Mapping[str, np.ndarray]
 
     @property
     def mask(self) -> Tensor:
@@ -59,13 +61,17 @@ def compute(bundle: Bundle, dtype: str, objective: Objective) -> Computed:
     config = config_of(bundle)
     model = model_of(bundle, config).to(DTYPES[dtype])
     example = read_example(bundle, config, DTYPES[dtype])
+    stored = bundle.arrays(bundle.expected[bundle.truth], "expected")
     outputs = derived(example)
     table = {**NETWORK, **(MULTIMER if config.is_multimer else MONOMER), **objective.table}
     gradients: dict[str, Tensor] = {}
+    # One more than the recycles: the first pass recycles nothing.
     with torch.set_grad_enabled(bundle.gradients is not None):
         for step in model.iterate([[example.batch]] * (config.recycling.num_recycles + 1)):
-            run = Run(config, step.output, example)
-            outputs |= {f"rec{step.number}/{name}": partial(look_up, run, *row) for name, row in table.items()}
+            prefix = f"rec{step.number}/"
+            told = {key.removeprefix(prefix): x for key, x in stored.items() if key.startswith(prefix)}
+            run = Run(config, step.output, example, told)
+            outputs |= {prefix + name: partial(look_up, run, *row) for name, row in table.items()}
             if torch.is_grad_enabled() and step.number == config.recycling.num_recycles:
                 gradients = gradients_of(model, objective.loss(run))
     return Computed(outputs, gradients)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -56,6 +56,10 @@ def read_example(bundle: Bundle, config: AF2, dtype: torch.dtype) -> Example:
     Raises:
         InputError: naming an array that the inputs lack.
     """
+    outputs = bundle.arrays(bundle.expected[bundle.truth], "expected")
+    # How many extra rows the original read is not among the bundle's words.
+    num_extra = len(outputs.get("derived/extra_msa_mask", range(config.features.num_extra)))
+    config = replace(config, features=replace(config.features, num_extra=num_extra))
     stored = {key: torch.as_tensor(array) for key, array in bundle.arrays(bundle.inputs, "inputs").items()}
     x = {key: value.to(dtype) if value.is_floating_point() else value for key, value in stored.items()}
     try:
@@ -105,7 +109,7 @@ def _multimer(x: Arrays, config: AF2) -> Example:
         replacement=x["sampling/bert_sample"].long(),
     )
     num_clusters = len(draws.mask_position)
-    reading = read_multimer(msa, draws, min(len(msa) - num_clusters, config.features.num_extra))
+    reading = read_multimer(msa, draws, config.features.num_extra)
     residues = Residues(
         **{name: x[name] for name in ("aatype", "residue_index", "asym_id", "entity_id", "sym_id")}, mask=x["seq_mask"]
     )

@@ -1,0 +1,36 @@
+"""Seconds and peak memory belong to the stage that used them."""
+
+import time
+
+import pytest
+import torch
+
+from foldwright.pipeline.stages import Stages
+
+
+def test_each_stage_has_its_own_seconds_and_a_repeated_one_adds_up():
+    stages = Stages()
+    for name, seconds in (("a", 0.02), ("b", 0.05), ("a", 0.02)):
+        with stages.measure(name):
+            time.sleep(seconds)
+    assert 0.04 <= stages.seconds["a"] < 0.05 <= stages.seconds["b"] + 0.02
+    assert list(stages.as_record()) == ["a", "b"]
+
+
+def test_the_peak_of_a_stage_does_not_count_what_an_earlier_one_freed():
+    stages = Stages()
+    with stages.measure("large"):
+        large = torch.ones(50_000_000)  # 200 MB
+        del large
+    with stages.measure("small"):
+        torch.ones(1000).sum()
+    if stages.peak_bytes["small"] == stages.peak_bytes["large"]:
+        pytest.skip("this system cannot reset the high-water mark")
+    assert stages.peak_bytes["large"] - stages.peak_bytes["small"] > 150e6
+
+
+def test_a_stage_that_fails_is_measured_too():
+    stages = Stages()
+    with pytest.raises(RuntimeError), stages.measure("broken"):
+        raise RuntimeError
+    assert stages.peak_bytes["broken"] > 0
