@@ -27,11 +27,14 @@ class MSARowAttentionWithPairBias(nn.Module):
         z: Float[Tensor, "*batch n n c_z"],
         mask: Float[Tensor, "*batch s n"],
     ) -> Float[Tensor, "*batch s n c_m"]:
-        b = self.bias(self.pair_norm(z)).movedim(-1, -3)[..., None, :, :, :]
-        return self.rows(m, mask, b)
+        return self.rows(m, mask, self.pair_bias(z))
+
+    def pair_bias(self, z: Tensor) -> Tensor:
+        """Seam: what the pairs add to the logits of every row, [*batch 1 h n n]."""
+        return self.bias(self.pair_norm(z)).movedim(-1, -3)[..., None, :, :, :]
 
     def rows(self, m: Tensor, mask: Tensor, b: Tensor) -> Tensor:
-        """Seam: rows are independent once the pair bias [*batch 1 h n n] is known."""
+        """Seam: rows are independent once the pair bias is known."""
         m = self.norm(m)
         return self.core(m, m, mask, b)
 

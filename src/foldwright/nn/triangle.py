@@ -74,7 +74,7 @@ class TriangleAttention(nn.Module):
         self.core = GatedAttention(c_z, c_z, c_hidden, heads, c_z)
 
     def around_nodes(self, z: Tensor, mask: Tensor) -> Tensor:
-        """Attention along every row of z, around the node that row belongs to."""
+        """Seam: attention along every row of z, around the node that row belongs to."""
         z = self.norm(z)
         b = self.bias(z).movedim(-1, -3)[..., None, :, :, :]
         return self.rows(z, mask, b)

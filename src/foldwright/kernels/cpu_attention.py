@@ -1,0 +1,98 @@
+"""Attention layers for inference on a CPU: a few rows at a time, from normalisation to output, within the cache."""
+
+import torch
+from torch import Tensor
+
+from foldwright.kernels.attention import ERASED
+from foldwright.kernels.fast import Fast, linear_into, normalised, over_batch, stacked_weights
+from foldwright.nn.attention import GatedAttention
+from foldwright.nn.linear import LayerNorm, Linear
+from foldwright.nn.msa_attention import MSAColumnAttention, MSARowAttentionWithPairBias
+from foldwright.nn.triangle import TriangleAttentionEndingNode, TriangleAttentionStartingNode
+
+
+class CPUAttention(Fast):
+    """The part the layers share."""
+
+    is_inference_only = True
+    norm: LayerNorm
+    core: GatedAttention
+
+    def each_row(self, x: Tensor, mask: Tensor, b: Tensor | None) -> Tensor:
+        """Gated self-attention along the rows of x [r l c], with logits b [1 h l l] common to them."""
+        dtype = self.product_dtype or x.dtype
+        core = self.core
+        assert core.gate is not None
+        weight = stacked_weights(core.query, core.key, core.value, core.gate, dtype=dtype)
+        b = None if b is None else b.to(dtype)
+        erased = ((1 - mask.contiguous()) * ERASED).to(dtype)[:, None, None, :]
+        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        row_bytes = x.shape[1] * (weight.shape[0] + (0 if b is None else core.heads * x.shape[1])) * dtype.itemsize
+        for rows in self.pieces(len(x), row_bytes):
+            y = normalised(x[rows], self.norm, dtype)
+            q, k, v, g = torch.nn.functional.linear(y, weight).unflatten(-1, (4, core.heads, -1)).unbind(-3)
+            bias = erased[rows] if b is None else b + erased[rows]
+            o = _attend(q, k, v, bias)
+            o.mul_(g.add_(core.gate.bias.to(dtype).view(core.heads, -1)).sigmoid_())
+            linear_into(out[rows].flatten(0, 1), o.flatten(2).flatten(0, 1), core.out)
+        return out
+
+    def logits_of_pairs(self, z: Tensor, norm: LayerNorm, linear: Linear) -> Tensor:
+        """The bias of all rows, [1 h n n], written head by head without a transposing copy."""
+        n, c = z.shape[1:]
+        b = z.new_empty(linear.out_features, len(z), n)
+        for rows in self.pieces(len(z), n * c * z.element_size()):
+            y = normalised(z[rows], norm, z.dtype).flatten(0, 1)
+            b[:, rows] = (linear.weight @ y.t()).unflatten(1, (-1, n))
+        return b[None]
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    """Softmax attention of [r l h c], each row of its own."""
+    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2)
+
+
+class CPUMSARowAttention(CPUAttention, MSARowAttentionWithPairBias):
+    """AF2 Suppl. Alg. 7, a few rows at a time."""
+
+    def forward(self, m: Tensor, z: Tensor, mask: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            return super().forward(m, z, mask)
+        return over_batch(self._one, 3, m, z, mask)
+
+    def _one(self, m: Tensor, z: Tensor, mask: Tensor) -> Tensor:
+        return self.each_row(m, mask, self.logits_of_pairs(z, self.pair_norm, self.bias))
+
+
+class CPUMSAColumnAttention(CPUAttention, MSAColumnAttention):
+    """AF2 Suppl. Alg. 8, a few columns at a time."""
+
+    def columns(self, m: Tensor, mask: Tensor) -> Tensor:
+        """The columns [*batch n s c_m], in pieces."""
+        if torch.is_grad_enabled():
+            return super().columns(m, mask)
+        return over_batch(lambda m, mask: self.each_row(m, mask, None), 3, m, mask)
+
+
+class CPUTriangleAttention(CPUAttention):
+    """AF2 Suppl. Alg. 13 and 14, a few rows at a time."""
+
+    bias: Linear
+
+    def around_nodes(self, z: Tensor, mask: Tensor) -> Tensor:
+        """The rows of z, in pieces."""
+        if torch.is_grad_enabled():
+            return super().around_nodes(z, mask)  # type: ignore[misc]
+        return over_batch(self._one, 3, z, mask)
+
+    def _one(self, z: Tensor, mask: Tensor) -> Tensor:
+        return self.each_row(z, mask, self.logits_of_pairs(z, self.norm, self.bias))
+
+
+class CPUTriangleAttentionStartingNode(CPUTriangleAttention, TriangleAttentionStartingNode):
+    """AF2 Suppl. Alg. 13, in pieces."""
+
+
+class CPUTriangleAttentionEndingNode(CPUTriangleAttention, TriangleAttentionEndingNode):
+    """AF2 Suppl. Alg. 14, in pieces."""

@@ -1,0 +1,63 @@
+"""Transitions and the outer product mean for inference on a CPU, a few positions at a time."""
+
+import torch
+from torch import Tensor
+
+from foldwright.kernels.fast import Fast, linear_into, normalised, over_batch, stacked_biases, stacked_weights
+from foldwright.nn.outer_product import OuterProductMean
+from foldwright.nn.transition import Transition
+
+
+class CPUTransition(Fast, Transition):
+    """AF2 Suppl. Alg. 9 and 15: the wide layer is never whole."""
+
+    is_inference_only = True
+
+    def positions(self, x: Tensor) -> Tensor:
+        """All positions, in pieces."""
+        if torch.is_grad_enabled():
+            return super().positions(x)
+        dtype = self.product_dtype or x.dtype
+        weight, bias = self.expand.weight.to(dtype), self.expand.bias.to(dtype)
+        rows = x.reshape(-1, x.shape[-1])
+        out = torch.empty_like(rows)
+        for some in self.pieces(len(rows), len(weight) * dtype.itemsize):
+            y = torch.nn.functional.linear(normalised(rows[some], self.norm, dtype), weight, bias)
+            linear_into(out[some], y.relu_(), self.contract)
+        return out.view_as(x)
+
+
+class CPUOuterProductMean(Fast, OuterProductMean):
+    """AF2 Suppl. Alg. 10: the outer products of a few residues with all others at a time."""
+
+    is_inference_only = True
+
+    def forward(self, m: Tensor, mask: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            return super().forward(m, mask)
+        return over_batch(self._one, 3, m, mask)
+
+    def _one(self, m: Tensor, mask: Tensor) -> Tensor:
+        n, c = m.shape[1], self.left.out_features
+        a, b = self._masked_sides(m, mask)
+        rows = torch.mm(mask.t(), mask).add_(1e-3)[..., None]
+        out = m.new_empty(n, n, self.out.out_features)
+        for some in self.pieces(n, c * n * c * a.element_size()):
+            outer = torch.mm(a[:, some].flatten(1).t(), b).unflatten(0, (-1, c)).unflatten(2, (n, c))
+            linear_into(out[some].flatten(0, 1), outer.transpose(1, 2).reshape(-1, c * c), self.out)
+            out[some] /= rows[some]
+        return out
+
+    def _masked_sides(self, m: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Left [s n c] and right [s n·c] projections."""
+        s, n = mask.shape
+        dtype = self.product_dtype or m.dtype
+        weight = stacked_weights(self.left, self.right, dtype=dtype)
+        bias = stacked_biases(self.left, self.right, dtype=dtype)
+        a, b = (m.new_empty(s, n, self.left.out_features, dtype=dtype) for _ in range(2))
+        for some in self.pieces(s, n * m.shape[2] * m.element_size()):
+            sides = torch.nn.functional.linear(normalised(m[some], self.norm, dtype), weight, bias)
+            left, right = sides.unflatten(-1, (2, -1)).unbind(-2)
+            torch.mul(left, mask[some, :, None].to(dtype), out=a[some])
+            torch.mul(right, mask[some, :, None].to(dtype), out=b[some])
+        return a, b.flatten(1)

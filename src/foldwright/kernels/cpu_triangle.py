@@ -1,0 +1,76 @@
+"""Triangle multiplication for inference on a CPU: channels first, so that the product is a plain batched one."""
+
+import torch
+from torch import Tensor
+
+from foldwright.kernels.fast import Fast, linear_into, normalised, over_batch, stacked_biases, stacked_weights
+from foldwright.nn.triangle import (
+    TriangleMultiplication,
+    TriangleMultiplicationIncoming,
+    TriangleMultiplicationOutgoing,
+)
+
+
+class CPUTriangleMultiplication(Fast, TriangleMultiplication):
+    """Both directions: the projections write [c n n] themselves, and the output reads it a few rows at a time."""
+
+    is_inference_only = True
+
+    def forward(self, z: Tensor, mask: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            return super().forward(z, mask)
+        return over_batch(self._one, 3, z, mask)
+
+    def _one(self, z: Tensor, mask: Tensor) -> Tensor:
+        n = len(z)
+        positions = z.reshape(n * n, -1)
+        a, b = self._gated_edges(positions, mask.reshape(-1)).unflatten(-1, (n, n))
+        x = self.channels_first_product(a, b)
+        del a, b
+        return self._output(positions, x.flatten(1)).view_as(z)
+
+    def _gated_edges(self, z: Tensor, mask: Tensor) -> Tensor:
+        """Left and right edges [2 c n·n], gated and masked."""
+        dtype = self.product_dtype or z.dtype
+        sides = (self.left_gate, self.right_gate, self.left, self.right)
+        weight, bias = stacked_weights(*sides, dtype=dtype), stacked_biases(*sides, dtype=dtype)[:, None]
+        half = len(weight) // 2
+        edges = z.new_empty(half, len(z), dtype=dtype)
+        mask = mask.to(dtype)
+        for some in self.pieces(len(z), len(weight) * dtype.itemsize):
+            p = torch.addmm(bias, weight, normalised(z[some], self.norm, dtype).t())
+            gate = p[:half].sigmoid_().mul_(mask[some])
+            torch.mul(p[half:], gate, out=edges[:, some])
+        return edges.unflatten(0, (2, -1))
+
+    def channels_first_product(self, a: Tensor, b: Tensor) -> Tensor:
+        """The sum over third corners of [c n n] edges."""
+        raise NotImplementedError
+
+    def _output(self, z: Tensor, x: Tensor) -> Tensor:
+        """Normalises x [c n·n] over its channels, projects and gates it with z [n·n c_z]."""
+        dtype = self.product_dtype or z.dtype
+        out = torch.empty_like(z)
+        for some in self.pieces(len(z), 4 * z.shape[1] * z.element_size()):
+            gate = z.new_empty(z[some].shape)
+            linear_into(gate, normalised(z[some], self.norm, dtype), self.gate)
+            centre = normalised(x[:, some].t().to(z.dtype), self.center_norm, dtype)
+            linear_into(out[some], centre, self.out)
+            out[some] *= gate.sigmoid_()
+        return out
+
+
+class CPUTriangleMultiplicationOutgoing(CPUTriangleMultiplication, TriangleMultiplicationOutgoing):
+    """AF2 Suppl. Alg. 11, channels first."""
+
+    def channels_first_product(self, a: Tensor, b: Tensor) -> Tensor:
+        """The sum over k of a_ik b_jk."""
+        return torch.bmm(a, b.transpose(1, 2))
+
+
+class CPUTriangleMultiplicationIncoming(CPUTriangleMultiplication, TriangleMultiplicationIncoming):
+    """AF2 Suppl. Alg. 12, channels first."""
+
+    def channels_first_product(self, a: Tensor, b: Tensor) -> Tensor:
+        """The sum over k of a_kj b_ki."""
+        return torch.bmm(b.transpose(1, 2), a)

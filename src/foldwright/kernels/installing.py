@@ -1,0 +1,86 @@
+"""Putting a plan into a model: the layers keep their parameters and change their class."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from foldwright.kernels.checking import CheckResult, check
+from foldwright.kernels.fast import Fast, become
+from foldwright.kernels.inplace import in_place
+from foldwright.kernels.low_precision import LowPrecisionLinear
+from foldwright.kernels.planning import CPU_INFERENCE, Plan, plan
+from foldwright.models.af2.evoformer import ResidualBlock
+from foldwright.nn.linear import Linear
+
+log = logging.getLogger("foldwright.kernels")
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def install(model: Model, plan: Plan) -> Model:
+    """The same model, run as the plan says; another plan may be installed later.
+
+    Parameters, their names and everything that refers to them stay. A kernel that disagrees with its reference on
+    this device is left out, with one line in the log.
+    """
+    uninstall(model)
+    if plan.product_dtype is not None:
+        _install_low_precision(model, plan)
+    for layer in list(model.modules()):
+        kernel = plan.kernels.get(type(layer))
+        if kernel is not None:
+            _swap(layer, kernel, plan)
+        elif plan.is_in_place and isinstance(layer, ResidualBlock):
+            become(layer, in_place(type(layer)))
+    return model
+
+
+def uninstall(model: Model) -> Model:
+    """The textbook again."""
+    for layer in model.modules():
+        if isinstance(layer, Fast):
+            become(layer, reference(type(layer)))
+            for name in ("piece_bytes", "product_dtype"):
+                layer.__dict__.pop(name, None)
+    return model
+
+
+def reference(kernel: type[Fast]) -> type[nn.Module]:
+    """The textbook class a kernel is a faster form of."""
+    return next(base for base in kernel.__mro__ if issubclass(base, nn.Module) and not issubclass(base, Fast))
+
+
+def self_check(device: torch.device) -> list[CheckResult]:
+    """Every kernel that a plan may choose on a device, against its reference."""
+    choices = [(num_tokens, training) for num_tokens in (1, 1_000_000) for training in (False, True)]
+    tables = [plan(device, num_tokens, training).kernels for num_tokens, training in choices]
+    kernels = dict.fromkeys(kernel for table in tables for kernel in table.values())
+    return [check(reference(kernel), kernel, device) for kernel in kernels]
+
+
+def _swap(layer: nn.Module, kernel: type[Fast], plan: Plan) -> None:
+    result = check(type(layer), kernel, plan.device, plan.precision)
+    if not result.passed:
+        _say_once(
+            f"{kernel.__name__} is not used on {plan.device}: {result.fault or f'it is off by {result.error:.1e}'}"
+        )
+        return
+    become(layer, kernel)
+    assert isinstance(layer, Fast)
+    layer.piece_bytes, layer.product_dtype = plan.piece_bytes, plan.product_dtype
+
+
+def _install_low_precision(model: nn.Module, plan: Plan) -> None:
+    """Linear maps of the layers that the kernels know; the others, coordinates among them, keep their type."""
+    layers = [layer for layer in model.modules() if type(layer) in CPU_INFERENCE]
+    for linear in {id(x): x for layer in layers for x in layer.modules() if type(x) is Linear}.values():
+        _swap(linear, LowPrecisionLinear, plan)
+
+
+@cache
+def _say_once(message: str) -> None:
+    log.warning(message)

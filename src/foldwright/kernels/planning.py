@@ -1,0 +1,136 @@
+"""Which layer is run by which kernel: a table that can be read before it is installed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from foldwright.kernels.attention import FusedAttention
+from foldwright.kernels.channels_first import (
+    ChannelsFirstTriangleMultiplicationIncoming,
+    ChannelsFirstTriangleMultiplicationOutgoing,
+)
+from foldwright.kernels.chunked import (
+    ChunkedMSAColumnAttention,
+    ChunkedMSAColumnGlobalAttention,
+    ChunkedMSARowAttention,
+    ChunkedOuterProductMean,
+    ChunkedTemplatePointwiseAttention,
+    ChunkedTransition,
+    ChunkedTriangleAttentionEndingNode,
+    ChunkedTriangleAttentionStartingNode,
+)
+from foldwright.kernels.cpu_attention import (
+    CPUMSAColumnAttention,
+    CPUMSARowAttention,
+    CPUTriangleAttentionEndingNode,
+    CPUTriangleAttentionStartingNode,
+)
+from foldwright.kernels.cpu_rows import CPUOuterProductMean, CPUTransition
+from foldwright.kernels.cpu_triangle import (
+    CPUTriangleMultiplicationIncoming,
+    CPUTriangleMultiplicationOutgoing,
+)
+from foldwright.kernels.fast import MEBIBYTE, Fast
+from foldwright.kernels.precision import DTYPES, resolve
+from foldwright.models.af2.templates import TemplatePointwiseAttention
+from foldwright.nn.attention import GatedAttention
+from foldwright.nn.msa_attention import MSAColumnAttention, MSAColumnGlobalAttention, MSARowAttentionWithPairBias
+from foldwright.nn.outer_product import OuterProductMean
+from foldwright.nn.transition import Transition
+from foldwright.nn.triangle import (
+    TriangleAttentionEndingNode,
+    TriangleAttentionStartingNode,
+    TriangleMultiplicationIncoming,
+    TriangleMultiplicationOutgoing,
+)
+
+Table = dict[type[nn.Module], type[Fast]]
+
+# With gradients, on any device.
+DIFFERENTIABLE: Table = {
+    GatedAttention: FusedAttention,
+    TriangleMultiplicationOutgoing: ChannelsFirstTriangleMultiplicationOutgoing,
+    TriangleMultiplicationIncoming: ChannelsFirstTriangleMultiplicationIncoming,
+}
+CHUNKED: Table = {
+    MSARowAttentionWithPairBias: ChunkedMSARowAttention,
+    MSAColumnAttention: ChunkedMSAColumnAttention,
+    MSAColumnGlobalAttention: ChunkedMSAColumnGlobalAttention,
+    TriangleAttentionStartingNode: ChunkedTriangleAttentionStartingNode,
+    TriangleAttentionEndingNode: ChunkedTriangleAttentionEndingNode,
+    OuterProductMean: ChunkedOuterProductMean,
+    Transition: ChunkedTransition,
+    TemplatePointwiseAttention: ChunkedTemplatePointwiseAttention,
+}
+CPU_INFERENCE: Table = {
+    MSARowAttentionWithPairBias: CPUMSARowAttention,
+    MSAColumnAttention: CPUMSAColumnAttention,
+    MSAColumnGlobalAttention: ChunkedMSAColumnGlobalAttention,
+    TriangleAttentionStartingNode: CPUTriangleAttentionStartingNode,
+    TriangleAttentionEndingNode: CPUTriangleAttentionEndingNode,
+    TriangleMultiplicationOutgoing: CPUTriangleMultiplicationOutgoing,
+    TriangleMultiplicationIncoming: CPUTriangleMultiplicationIncoming,
+    OuterProductMean: CPUOuterProductMean,
+    Transition: CPUTransition,
+    TemplatePointwiseAttention: ChunkedTemplatePointwiseAttention,
+}
+
+PIECE_PER_THREAD = 2 * MEBIBYTE  # a CPU core's share of the last cache; measured best on two cores, dev/LOG.md
+LARGEST_PIECE = 64 * MEBIBYTE
+ACCELERATOR_PIECE = 1024 * MEBIBYTE
+LONG = 512  # tokens beyond which an accelerator's memory, too, is worth saving
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a model will be run. `print(plan)` shows it."""
+
+    device: torch.device
+    precision: str  # "float32" or "bfloat16": the type of matrix products in the layers of the table
+    is_in_place: bool  # residual updates overwrite the stream
+    piece_bytes: int  # the largest intermediate a chunked kernel makes
+    kernels: Table
+
+    @property
+    def product_dtype(self) -> torch.dtype | None:
+        """What kernels cast the operands of their products to; None leaves them as they come."""
+        return None if self.precision == "float32" else DTYPES[self.precision]
+
+    def __str__(self) -> str:
+        rows = [f"{layer.__name__:32} {kernel.__name__}" for layer, kernel in self.kernels.items()]
+        head = (
+            f"{self.device} · {self.precision} products · pieces of {self.piece_bytes / MEBIBYTE:.0f} MiB · "
+            f"residual updates {'in place' if self.is_in_place else 'copied'}"
+        )
+        return "\n".join([head, *rows])
+
+
+def plan(device: torch.device | str, num_tokens: int, training: bool, precision: str = "float32") -> Plan:
+    """The kernels that serve a device best for so many residues or tokens.
+
+    Raises:
+        ValueError: a precision other than float32, bfloat16 and auto.
+    """
+    device = torch.device(device)
+    return Plan(
+        device=device,
+        precision=resolve(precision, device),
+        is_in_place=not training,
+        piece_bytes=_piece_bytes(device),
+        kernels=_table(device, num_tokens, training),
+    )
+
+
+def _table(device: torch.device, num_tokens: int, training: bool) -> Table:
+    if device.type == "cpu" and not training:
+        return CPU_INFERENCE
+    return DIFFERENTIABLE | (CHUNKED if num_tokens > LONG else {})
+
+
+def _piece_bytes(device: torch.device) -> int:
+    if device.type != "cpu":
+        return ACCELERATOR_PIECE
+    return min(LARGEST_PIECE, PIECE_PER_THREAD * max(2, torch.get_num_threads()))
