@@ -16,6 +16,7 @@ from foldwright.features.masking import mask_centres
 from foldwright.features.msa import MSA
 from foldwright.features.sampling import Draws, read_multimer
 from foldwright.features.structure import StructureLabels, structure_labels
+from foldwright.geometry.rigid import Rigid
 from foldwright.models.af2.config import AF2
 from foldwright.pipeline.verify import Bundle
 
@@ -134,5 +135,32 @@ def _templates(x: Arrays, atom_mask: Tensor) -> Templates:
     )
 
 
+# What the monomer's inputs hold ready-made, rounded to float32, of the labels that we compute.
+_STORED_LABELS = {
+    "chi_angles": "chi_angles",
+    "chi_mask": "chi_mask",
+    "atom14_positions": "atom14_gt_positions",
+    "atom14_mask": "atom14_gt_exists",
+    "atom14_alt_positions": "atom14_alt_gt_positions",
+    "atom14_alt_mask": "atom14_alt_gt_exists",
+    "atom14_is_ambiguous": "atom14_atom_is_ambiguous",
+    "pseudo_beta": "pseudo_beta",
+    "pseudo_beta_mask": "pseudo_beta_mask",
+    "rigid_groups_mask": "rigidgroups_gt_exists",
+    "rigid_group_exists": "rigidgroups_group_exists",
+    "rigid_group_is_ambiguous": "rigidgroups_group_is_ambiguous",
+}
+_STORED_FRAMES = {"rigid_groups": "rigidgroups_gt_frames", "rigid_groups_alt": "rigidgroups_alt_gt_frames"}
+
+
 def _labels(x: Arrays) -> StructureLabels:
-    return structure_labels(x["aatype"], x["all_atom_positions"], x["all_atom_mask"], x.get("resolution"))
+    computed = structure_labels(x["aatype"], x["all_atom_positions"], x["all_atom_mask"], x.get("resolution"))
+    stored = {ours: x[theirs] for ours, theirs in _STORED_LABELS.items() if theirs in x}
+    frames = {ours: _frames(x[theirs]).to_matrix() for ours, theirs in _STORED_FRAMES.items() if theirs in x}
+    return replace(computed, **stored, **frames)
+
+
+def _frames(flat: Tensor) -> Rigid:
+    """Nine numbers of a rotation, row by row, then three of a translation."""
+    rotation, translation = flat.split([9, 3], dim=-1)
+    return Rigid(rotation.unflatten(-1, (3, 3)), translation)
