@@ -23,7 +23,7 @@ MONOMER = tuple(f"model_{i}" for i in range(1, 6))
 PTM = tuple(f"model_{i}_ptm" for i in range(1, 6))
 MULTIMER_V2 = tuple(f"model_{i}_multimer_v2" for i in range(1, 6))
 MULTIMER_V3 = tuple(f"model_{i}_multimer_v3" for i in range(1, 6))
-UNNAMED_SIZE = 373_000_000  # one parameter file: 93 million float32 values
+ONE_FILE = 373_000_000  # one parameter file: 93 million float32 values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,26 +50,29 @@ class Publication:
         return self.file_name.endswith(".tar")
 
 
-def alphafold(date: str, presets: tuple[str, ...], licence: str = CC_BY, remark: str = "") -> Publication:
+def alphafold(
+    date: str, presets: tuple[str, ...], licence: str = CC_BY, remark: str = "", num_files: int = 15
+) -> Publication:
     """A tar of DeepMind's, one `params_<preset>.npz` for each model, by the date in its name."""
     return Publication(
         name=f"alphafold-{date}",
         publisher="Google DeepMind",
         urls=(f"{GOOGLE}/alphafold_params_{date}.tar",),
         presets=presets,
-        about_bytes=max(len(presets), 10) * UNNAMED_SIZE,
+        about_bytes=num_files * ONE_FILE,
         licence=licence,
-        citations=(JUMPER, EVANS) if len(presets) > 10 else (JUMPER,),
+        citations=(JUMPER, EVANS) if num_files > 10 else (JUMPER,),
         remark=remark,
     )
 
 
 def openfold(stem: str, presets: tuple[str, ...], remark: str) -> Publication:
     """A checkpoint of OpenFold's release 06_22."""
+    mirrors = () if stem == "initial_training" else (f"{HUGGING_FACE}/{stem}.pt",)  # 7 MB there: not the whole file
     return Publication(
         name=f"openfold-{stem}",
         publisher="OpenFold (AlQuraishi Laboratory)",
-        urls=(f"{AWS}/{stem}.pt", f"{HUGGING_FACE}/{stem}.pt"),
+        urls=(f"{AWS}/{stem}.pt", *mirrors),
         presets=presets,
         about_bytes=375_000_000 if "no_templ" not in stem else 373_000_000,
         licence=CC_BY,
@@ -87,7 +90,7 @@ PUBLICATIONS: dict[str, Publication] = {
         alphafold("2022-03-02", MONOMER + PTM + MULTIMER_V2, remark="AlphaFold 2.2"),
         alphafold("2022-01-19", MONOMER + PTM, remark="AlphaFold 2.1.2; its multimer v1 models are not read"),
         alphafold("2021-10-27", MONOMER + PTM, CC_BY_NC, "AlphaFold 2.1; its multimer v1 models are not read"),
-        alphafold("2021-07-14", MONOMER + PTM, CC_BY_NC, "AlphaFold 2.0"),
+        alphafold("2021-07-14", MONOMER + PTM, CC_BY_NC, "AlphaFold 2.0", num_files=10),
         openfold("finetuning_ptm_2", PTM[:2], "with templates and PAE head; lDDT 0.9097"),
         openfold("finetuning_ptm_1", PTM[:2], "with templates and PAE head; lDDT 0.9075"),
         openfold("finetuning_no_templ_ptm_1", PTM[2:], "PAE head, no templates; lDDT 0.9025"),

@@ -345,14 +345,20 @@ def state_dict_of(
     Raises:
         InputError: naming every parameter that is missing, unused, mis-shaped or there twice.
     """
-    model, rows = empty(config), rows_of(config, is_fused(arrays))
-    check_table(model, list(rows.values()))
     spelling = spellings(arrays, file)
-    parameters = dict(model.named_parameters())
-    expected = {spelling.get(name, name): row.shape(parameters) for name, row in rows.items()}
-    check_arrays(expected, {key: arrays[key] for key in spelling.values()}, file)
+    check_arrays(manifest(config, arrays), {key: arrays[key] for key in spelling.values()}, file)
+    rows = rows_of(config, is_fused(arrays))
     tensors = ((row, torch.from_numpy(arrays[spelling[name]])) for name, row in rows.items())
     return {name: part for row, tensor in tensors for name, part in row.read(tensor).items()}
+
+
+def manifest(config: AF2, keys: Iterable[str] = ()) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every parameter of a checkpoint, spelled as in a file with these keys."""
+    keys = list(keys)
+    model, rows, spelling = empty(config), rows_of(config, is_fused(keys)), spellings(keys)
+    check_table(model, list(rows.values()))
+    parameters = dict(model.named_parameters())
+    return {spelling.get(name, name): row.shape(parameters) for name, row in rows.items()}
 
 
 def spellings(keys: Iterable[str], file: str | Path | None = None) -> dict[str, str]:

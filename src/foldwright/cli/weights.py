@@ -1,0 +1,154 @@
+"""`foldwright weights`: what is published, fetching it, converting your own, looking into a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer import Argument, Option
+
+from foldwright.errors import InputError
+
+if TYPE_CHECKING:
+    from foldwright.weights.catalog import Publication
+    from foldwright.weights.fetch import Report
+
+app = typer.Typer(
+    no_args_is_help=True, help="Published parameters: list, fetch, import, inspect.", rich_markup_mode=None
+)
+MOST_NAMED = 20  # faulty arrays told one by one
+
+
+@app.command("list")
+def list_() -> None:
+    """Show what is published and what is here."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from foldwright.weights.catalog import PUBLICATIONS
+    from foldwright.weights.library import cache_folder, find_fetched
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("name", "GB", "here", "models", "licence", "remark"):
+        table.add_column(title, justify="right" if title == "GB" else "left", overflow="fold")
+    for p in PUBLICATIONS.values():
+        here = "yes" if find_fetched(p) else ""
+        table.add_row(p.name, f"{p.about_bytes / 1e9:.1f}", here, models_of(p), p.licence.split(",")[0], p.remark)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    imported = sorted(path.stem for path in (cache_folder() / "imported").glob("*.safetensors"))
+    print(f"\nimported: {', '.join(imported) or 'none'}\ncache: {cache_folder()}")
+
+
+def models_of(publication: Publication) -> str:
+    """The models a publication fills, in few words: "model_1..5, model_1..5_ptm"."""
+    numbers: dict[str, list[str]] = {}
+    for name in publication.presets:
+        numbers.setdefault(name[len("model_1") :], []).append(name[len("model_")])
+    return ", ".join(f"model_{_range(found)}{suffix}" for suffix, found in numbers.items())
+
+
+def _range(numbers: list[str]) -> str:
+    return numbers[0] if len(numbers) == 1 else f"{numbers[0]}..{numbers[-1]}"
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, Argument(help="A name from `foldwright weights list`, or a model's: model_1_ptm.")],
+    out: Annotated[
+        Path | None, Option(help="Folder for the files. Default: the cache, where `predict` finds them by itself.")
+    ] = None,
+) -> None:
+    """Download published parameters; an interrupted download goes on where it stopped."""
+    from foldwright.weights import library
+    from foldwright.weights.catalog import find_publication
+
+    publication = find_publication(name)
+    is_new = library.find_fetched(publication, out) is None
+    if is_new:
+        print(notice(publication))
+    with progress(publication.file_name) as report:
+        found = library.fetch(publication, out, report=report)
+    receipt = found.receipt
+    if is_new:
+        print(f"sha256 {receipt['sha256']} (checked against {receipt['checked_against']})")
+    else:
+        print("already here")
+    print(f"{len(found.files)} file{'s' * (len(found.files) != 1)} in {found.files[0].parent}")
+
+
+def notice(publication: Publication) -> str:
+    """Whose work it is, on what terms, and what to cite."""
+    lines = [
+        f"{publication.file_name} by {publication.publisher}: about {publication.about_bytes / 1e9:.1f} GB",
+        f"Licence: {publication.licence}",
+        *(f"Please cite {citation}" for citation in publication.citations),
+    ]
+    return "\n".join(lines)
+
+
+@contextmanager
+def progress(name: str) -> Iterator[Report]:
+    """A bar on a terminal; nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, Argument(help="DeepMind's params_*.npz, an OpenFold .pt, or a converted .safetensors.")],
+    model: Annotated[str, Option(help="The model these parameters are for, by its official name: model_1_ptm.")],
+) -> None:
+    """Convert parameters and keep them in the cache, where `predict` finds them by itself."""
+    from foldwright.models.af2.presets import PRESETS
+    from foldwright.weights.store import import_weights
+
+    if model not in PRESETS:
+        raise InputError(f'unknown model "{model}".', field="--model", remedy=f"Known models: {', '.join(PRESETS)}.")
+    target, info = import_weights(file, PRESETS[model](), model)
+    print(f"{model} from {info.source} ({info.format}, sha256 {info.sha256})")
+    print(f"Licence: {info.licence}")
+    print(f"{target} ({target.stat().st_size / 1e6:,.0f} MB)")
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, Argument(help="A parameter file of any known format.")],
+    model: Annotated[str | None, Option(help="Compare with this model. Default: the one it looks like.")] = None,
+    arrays: Annotated[bool, Option("--arrays", help="List every array with its shape.")] = False,
+) -> None:
+    """Say what a parameter file holds, which model it fits, and which arrays are missing or unused."""
+    from foldwright.weights.inspection import look_into
+
+    seen = look_into(file, model)
+    print(f"{file}: {seen.format}, {len(seen.shapes)} arrays, {seen.num_parameters:,} parameters")
+    print(f"sha256 {seen.sha256}")
+    if seen.note:
+        print(f"converted from {seen.note.get('source')} ({seen.note.get('preset')})")
+    print(f"looks like {seen.traits}: {', '.join(seen.presets)}")
+    for what, names in seen.faults.items():
+        told = "\n".join(f"  {name}" for name in names[:MOST_NAMED])
+        more = f"\n  and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        print(f"{len(names)} {what} for {seen.compared_with}:\n{told}{more}")
+    if not seen.faults:
+        print(f"every array fits {seen.compared_with}")
+    if arrays:
+        for name, shape in sorted(seen.shapes.items()):
+            print(f"{name}\t{'x'.join(map(str, shape))}")
+    if seen.faults:
+        raise typer.Exit(1)

@@ -1,0 +1,79 @@
+"""What a parameter file holds, whether or not it can be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from foldwright.errors import InputError
+from foldwright.models.af2.presets import PRESETS
+from foldwright.weights import deepmind_af2, formats, openfold
+from foldwright.weights.identify import Traits
+from foldwright.weights.store import file_sha256
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """A file's format, arrays and the model it fits or nearly fits."""
+
+    format: str
+    sha256: str
+    shapes: Shapes
+    traits: Traits
+    presets: list[str]
+    compared_with: str
+    faults: dict[str, list[str]]  # what is wrong -> names of arrays
+    note: dict[str, Any]  # of a file that Foldwright converted
+
+    @property
+    def num_parameters(self) -> int:
+        return sum(prod(shape) for shape in self.shapes.values())
+
+
+def look_into(path: Path, preset: str | None = None) -> Inspection:
+    """Read a file and compare its arrays with those of a model, by default the one it looks like.
+
+    Raises:
+        InputError: not a file of parameters, or an unknown model.
+    """
+    if preset is not None and preset not in PRESETS:
+        raise InputError(f'unknown model "{preset}".', field="--model", remedy=f"Known models: {', '.join(PRESETS)}.")
+    shapes = {name: array.shape for name, array in formats.read(path).items()}
+    kind = formats.format_of(path)
+    traits = Traits.of_file(shapes, kind)
+    compared_with = preset or traits.presets()[0]
+    return Inspection(
+        format=kind,
+        sha256=file_sha256(path),
+        shapes=shapes,
+        traits=traits,
+        presets=traits.presets(),
+        compared_with=compared_with,
+        faults=compare(shapes, expected_shapes(kind, compared_with, shapes)),
+        note=formats.read_note(path) if kind == formats.OURS else {},
+    )
+
+
+def expected_shapes(kind: str, preset: str, here: Shapes) -> Shapes:
+    """The arrays of a complete file of this format for this model, spelled as they are here."""
+    config = PRESETS[preset]()
+    if kind == formats.DEEPMIND:
+        return deepmind_af2.manifest(config, here)
+    if kind == formats.OPENFOLD:
+        return openfold.manifest(config, here)
+    return {name: tuple(p.shape) for name, p in deepmind_af2.empty(config).named_parameters()}
+
+
+def compare(here: Shapes, expected: Shapes) -> dict[str, list[str]]:
+    """Names of arrays that are missing, unused or mis-shaped; nothing for a file that fits."""
+    both = sorted(here.keys() & expected.keys())
+    faults = {
+        "missing": sorted(expected.keys() - here.keys()),
+        "unused": sorted(here.keys() - expected.keys()),
+        "mis-shaped": [f"{n} is {here[n]}, should be {expected[n]}" for n in both if here[n] != expected[n]],
+    }
+    return {what: names for what, names in faults.items() if names}
