@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,33 +60,41 @@ class Place:
 
     number: int
     name: str  # as cited
-    file: str
-    line: int
-    symbol: str
+    file: str  # from the root of the package
+    symbol: str  # qualified by its class
 
 
 def cited_places() -> list[Place]:
-    """Every citation in a docstring of a class, function or module, in file order."""
+    """Every citation in a docstring, file by file."""
     places = []
     for path in sorted(SOURCE.rglob("*.py")):
-        file = str(path.relative_to(ROOT))
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.Module):
-                text = ast.get_docstring(node) or ""
-                line, symbol = getattr(node, "lineno", 1), getattr(node, "name", path.stem)
-                places += [Place(int(n), name, file, line, symbol) for n, name in CITATION.findall(text)]
+        file = path.relative_to(SOURCE).as_posix()
+        for symbol, text in docstrings(ast.parse(path.read_text("utf-8"))):
+            places += [Place(int(n), name, file, symbol) for n, name in CITATION.findall(text)]
     return places
+
+
+def docstrings(node: ast.AST, inside: str = "") -> Iterator[tuple[str, str]]:
+    """(qualified name, docstring) of every class and function below a node."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef | ast.FunctionDef):
+            yield inside + child.name, ast.get_docstring(child) or ""
+            yield from docstrings(child, f"{inside}{child.name}.")
+
+
+def row(number: int, places: list[Place]) -> str:
+    """One line of the table: the symbols that cite this algorithm, grouped by file."""
+    symbols: dict[str, list[str]] = {}
+    for place in places:
+        symbols.setdefault(place.file, []).append(f"`{place.symbol}`")
+    found = [f"[{file}](../src/foldwright/{file}): {', '.join(names)}" for file, names in symbols.items()]
+    return f"| {number} | {AF2_NAMES[number]} | {'; '.join(found) or NOT_YET.get(number, '')} |"
 
 
 def page() -> str:
     """The text of docs/algorithms.md."""
-    places = defaultdict(list)
-    for place in cited_places():
-        places[place.number].append(f"[`{place.symbol}`](../{place.file}#L{place.line})")
-    rows = [
-        f"| {number} | {name} | {', '.join(places[number]) or NOT_YET.get(number, '')} |"
-        for number, name in AF2_NAMES.items()
-    ]
+    places = cited_places()
+    rows = [row(number, [p for p in places if p.number == number]) for number in AF2_NAMES]
     return "\n".join(
         [
             "# Where each algorithm stands",
