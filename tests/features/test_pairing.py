@@ -109,6 +109,12 @@ def test_rows_of_a_species_are_paired_in_order_of_identity_and_fuller_pairs_come
     assert pairs.tolist() == [[0, 0, 0], [1, 2, -1], [2, 1, -1], [3, -1, 1]]
 
 
+def test_a_row_of_all_chains_comes_before_a_row_of_two_that_ranks_higher():
+    rows = [letters("AAAA", "AAAC", "ACCC")] * 3
+    species = [["", "X", "Y"], ["", "X", "Y"], ["", "", "Y"]]
+    assert pair_by_species(rows, species).tolist() == [[0, 0, 0], [2, 2, 2], [1, 1, -1]]
+
+
 def test_a_species_of_one_chain_or_with_too_many_rows_pairs_nothing():
     rows = [np.zeros((602, 3), int), np.zeros((3, 3), int)]
     species = [["", *["X"] * 601], ["", "X", "Z"]]

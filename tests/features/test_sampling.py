@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from foldwright.chem.residues import HHBLITS_TO_RESTYPE
+from foldwright.features.masking import mask_centres
 from foldwright.features.msa import MSA, profile
 from foldwright.features.sampling import Draws, draw, read_monomer, read_multimer
 
@@ -126,6 +127,17 @@ def test_masking_draws_have_the_published_frequencies():
     assert not (became == 20).any()
     assert not (became == 21).any()
     assert torch.equal(draws.replacement[~chosen], msa.rows[draws.order][~chosen])
+
+
+def test_gaps_that_only_fill_up_other_chains_are_masked_but_do_not_count():
+    centres = random_msa(num_rows=6)
+    bert_mask = centres.bert_mask.clone()
+    bert_mask[:, 10:] = 0
+    centres = MSA(**{**centres.flat(), "bert_mask": bert_mask})
+    everywhere = torch.ones(6, 17, dtype=torch.bool)
+    masked = mask_centres(centres, everywhere, torch.full((6, 17), 22))
+    assert (masked.rows == 22).all()
+    assert torch.equal(masked.bert_mask, bert_mask)
 
 
 def test_rows_of_padding_come_last_and_centres_of_every_block_come_first():
