@@ -47,7 +47,7 @@ STOCKHOLM = """# STOCKHOLM 1.0
 #=GS hit/1-4 DE a relative
 
 query   AC-D
-hit/1-4 .CKD
+hit/1-4 .cKD
 gone    -C--
 
 query   --EF

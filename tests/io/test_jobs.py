@@ -142,6 +142,14 @@ def test_alignments_beside_a_fasta_are_used(write):
         assert three.chains[0].alignment is None
 
 
+def test_equal_chains_may_have_an_alignment_each(write):
+    folder = write(
+        x_dot_fasta=">two\nACD:EFG:ACD\n", two_A_dot_a3m=">q\nACD\n>h\n--D\n", two_C_dot_a3m=">q\nACD\n>h\nA--\n"
+    )
+    a, b, c = read_jobs(folder / "x.fasta")[0].chains
+    assert (a.alignment.sequences[1], b.alignment, c.alignment.sequences[1]) == ("--D", None, "A--")
+
+
 def test_the_only_record_finds_the_alignment_named_as_its_file(write):
     folder = write(kinase_dot_fasta=">sp|P1|X\nACD\n", kinase_dot_a3m=">q\nACD\n>h\nA-D\n")
     (job,) = read_jobs(folder / "kinase.fasta")
@@ -195,6 +203,25 @@ def test_a_folder_reads_every_file_and_names_the_broken(write):
         ("d", "the file is empty."),
         ("e", "this is a binary file, not text."),
     ]
+
+
+def test_the_alignment_of_a_broken_record_is_no_job(write):
+    jobs = read_jobs(write(a_dot_fasta=">a\nAC1\n", a_dot_a3m=">q\nACD\n", b_dot_a3m=">q\nACD\n"))
+    assert ([job.name for job in jobs], [failure.name for failure in jobs.failures]) == (["b"], ["a"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("x_dot_a3m", "#a\n>q\nAC\nDU\n>h\nAC-B\n", 4),
+        ("x_dot_a3m", "#2,2\t1,1\n>q\nACDZ\n", 3),
+        ("x_dot_sto", "# STOCKHOLM 1.0\nq AB\n//\n", 1),
+    ],
+)
+def test_the_query_of_an_alignment_must_be_amino_acids(write, name, text, line):
+    with pytest.raises(InputError, match="none of the 20 amino acids") as caught:
+        read_jobs(write(**{name: text}) / name.replace("_dot_", "."))
+    assert caught.value.line == line
 
 
 def test_an_empty_folder_an_unknown_kind_and_a_missing_path(write):

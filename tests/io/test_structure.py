@@ -109,6 +109,20 @@ def test_pdb_lines_have_their_columns():
     assert [int(line[6:11]) for line in lines[3:-2]] == list(range(1, 21))
 
 
+def test_selenium_stands_one_column_further_left(oracle_file):
+    lines = pdb_text(read_mmcif(oracle_file("data/inputs/4zey.cif.gz"))).splitlines()
+    selenium = [line for line in lines if line[76:78] == "SE"]
+    assert [line[:20] for line in selenium[:1]] == ["HETATM   11 SE   MSE"]
+    assert len(selenium) == 3
+
+
+@pytest.mark.parametrize("kind", ["x.cif", "x.pdb"])
+@pytest.mark.parametrize("sequences", [("G",), ("A", "GG"), ("X", "W")])
+def test_the_shortest_chains_come_back(tmp_path, kind, sequences):
+    (write_modelcif if kind == "x.cif" else write_pdb)(tmp_path / kind, predicted(sequences))
+    assert read_structure(tmp_path / kind).sequences == sequences
+
+
 def test_long_chain_names_become_letters_in_a_pdb(tmp_path):
     structure = predicted(("AC",) * 30)
     assert structure.chain_ids[25:27] == ("Z", "AA")

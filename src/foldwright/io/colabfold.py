@@ -51,7 +51,6 @@ def _split(alignment: Alignment, lengths: Sequence[int]) -> list[ChainInput]:
     is_residue = alignment.letters != ord("-")
     covers = np.stack([is_residue[:, start:stop].any(axis=1) for start, stop in borders], axis=1)
     is_paired = covers.sum(axis=1) > 1
-    is_paired[0] = len(lengths) > 1
     paired = alignment.rows(np.flatnonzero(is_paired)) if is_paired.sum() > 1 else None
     return [
         ChainInput(

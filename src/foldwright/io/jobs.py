@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from foldwright.errors import InputError
-from foldwright.io.fasta import Record, check_sequence, parse_fasta
+from foldwright.io.fasta import RESIDUE_LETTERS, Record, check_sequence, parse_fasta
 from foldwright.io.job import ChainInput, Failure, Job, JobList, safe_name
 from foldwright.io.job_alignments import SUFFIXES, Finder, Found, attach, read_chains
 from foldwright.io.text import read_lines, stem, suffix
@@ -60,7 +60,9 @@ def _read_folder(folder: Path) -> JobList:
     listed = _all(_read_file, [file for file in files if suffix(file) in _FASTA + _TABLES])
     finder = Finder(folder, listed)
     taken = {file for job in listed for found in finder.find(job) for file in found.files}
-    jobs = listed + _all(_read_file, [file for file in files if suffix(file) in SUFFIXES and file not in taken])
+    faulty = {failure.name for failure in listed.failures}  # their alignments do not make up for them
+    alone = [file for file in files if suffix(file) in SUFFIXES and file not in taken]
+    jobs = listed + _all(_read_file, [file for file in alone if safe_name(stem(file)) not in faulty])
     if not jobs.jobs and not jobs.failures:
         raise InputError("the folder holds no input.", file=folder, remedy=f"Put {_KINDS} there.")
     return jobs
@@ -131,8 +133,11 @@ def _named_as_file(jobs: JobList, path: Path) -> JobList:
 
 def _alignment_job(path: Path) -> Job:
     chains = read_chains(path)
-    for chain in chains:
-        check_sequence(chain.sequence, Record("query", "", chain.sequence, 1), [], path)
+    query = "".join(chain.sequence for chain in chains)
+    if not RESIDUE_LETTERS.issuperset(query):
+        lines = read_lines(path) if suffix(path) == ".a3m" else []
+        record = parse_fasta(lines, path)[0] if lines else Record("query", "", query, 1)
+        check_sequence(record.sequence, record, lines, path)
     return Job(safe_name(stem(path)), chains, path, 1)
 
 

@@ -1,6 +1,7 @@
 """Predictions as mmCIF with the ModelCIF categories, as the AlphaFold database lays them out."""
 
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +11,6 @@ import gemmi
 import numpy as np
 
 from foldwright.chem.atoms import ATOM_TYPES
-from foldwright.chem.residues import RESTYPES_WITH_X
 from foldwright.io.atomic import atomic_write
 from foldwright.io.coordinates import atom_name
 from foldwright.io.job import safe_name
@@ -75,35 +75,27 @@ def _entry(structure: Structure, details: ModelDetails) -> Iterator[Category]:
             "pdbx_ordinal": [1, 2],
             "name": ["Foldwright", details.model],
             "version": [_VERSION, "?"],
-            "type": ["package", "package"],
+            "type": "package",
             "classification": ["other", "model building"],
             "description": ["Structure prediction", "Network and seed that made this model"],
         },
     )
-    yield "ma_software_group", {"ordinal_id": [1, 2], "group_id": [1, 1], "software_id": [1, 2]}
+    yield "ma_software_group", {"ordinal_id": [1, 2], "group_id": 1, "software_id": [1, 2]}
 
 
 def _polymers(structure: Structure) -> Iterator[Category]:
     """What the chains are: residues, entities, chains, and the numbering of every residue."""
     entities = structure.entity_ids
     distinct = sorted(set(entities))
-    example = [structure.select(structure.chain_index == entities.index(entity)) for entity in distinct]
+    chains = [structure.select(structure.chain_index == entities.index(entity)) for entity in distinct]
     strands = [",".join(c for c, e in zip(structure.chain_ids, entities, strict=True) if e == k) for k in distinct]
-    names = sorted(set(structure.residue_names.tolist()))
-    yield (
-        "chem_comp",
-        {
-            "id": names,
-            "type": ["peptide linking" if name == "GLY" else "L-peptide linking" for name in names],
-            "mon_nstd_flag": ["y" if gemmi.find_tabulated_residue(name).is_standard() else "n" for name in names],
-        },
-    )
+    yield "chem_comp", _components(sorted(set(structure.residue_names.tolist())))
     yield (
         "entity",
         {
             "id": distinct,
-            "type": ["polymer"] * len(distinct),
-            "src_method": ["man"] * len(distinct),
+            "type": "polymer",
+            "src_method": "man",
             "pdbx_description": [f"Chain {names}" for names in strands],
             "pdbx_number_of_molecules": [entities.count(entity) for entity in distinct],
         },
@@ -112,25 +104,33 @@ def _polymers(structure: Structure) -> Iterator[Category]:
         "entity_poly",
         {
             "entity_id": distinct,
-            "type": ["polypeptide(L)"] * len(distinct),
-            "nstd_linkage": ["no"] * len(distinct),
-            "nstd_monomer": ["yes" if _has_modified(chain) else "no" for chain in example],
-            "pdbx_seq_one_letter_code": ["".join(map(_letter, chain.residue_names)) for chain in example],
-            "pdbx_seq_one_letter_code_can": [chain.sequence for chain in example],
+            "type": "polypeptide(L)",
+            "nstd_linkage": "no",
+            "nstd_monomer": ["yes" if any("(" in _letter(n) for n in c.residue_names) else "no" for c in chains],
+            "pdbx_seq_one_letter_code": [_wrapped("".join(map(_letter, c.residue_names))) for c in chains],
+            "pdbx_seq_one_letter_code_can": [_wrapped(c.sequence) for c in chains],
             "pdbx_strand_id": strands,
         },
     )
     yield (
         "entity_poly_seq",
         {
-            "entity_id": [entity for entity, chain in zip(distinct, example, strict=True) for _ in range(len(chain))],
-            "num": [number for chain in example for number in range(1, len(chain) + 1)],
-            "mon_id": [name for chain in example for name in chain.residue_names],
-            "hetero": ["n"] * sum(map(len, example)),
+            "entity_id": [entity for entity, chain in zip(distinct, chains, strict=True) for _ in range(len(chain))],
+            "num": [number for chain in chains for number in range(1, len(chain) + 1)],
+            "mon_id": [name for chain in chains for name in chain.residue_names],
+            "hetero": "n",
         },
     )
-    yield "struct_asym", {"id": structure.chain_ids, "entity_id": entities, "details": ["?"] * len(entities)}
+    yield "struct_asym", {"id": structure.chain_ids, "entity_id": entities, "details": "?"}
     yield "pdbx_poly_seq_scheme", _numbering(structure)
+
+
+def _components(names: Sequence[str]) -> dict[str, Any]:
+    return {
+        "id": names,
+        "type": ["peptide linking" if name == "GLY" else "L-peptide linking" for name in names],
+        "mon_nstd_flag": ["n" if "(" in _letter(name) else "y" for name in names],
+    }
 
 
 def _numbering(structure: Structure) -> dict[str, Any]:
@@ -148,18 +148,15 @@ def _numbering(structure: Structure) -> dict[str, Any]:
         "pdb_mon_id": np.where(seen, structure.residue_names, "?"),
         "auth_mon_id": np.where(seen, structure.residue_names, "?"),
         "pdb_strand_id": chain_of,
-        "pdb_ins_code": _or_dot(structure.insertion_codes),
-        "hetero": np.full(len(structure), "n"),
+        "pdb_ins_code": _codes(structure.insertion_codes, "."),
+        "hetero": "n",
     }
 
 
 def _protocol(details: ModelDetails) -> Iterator[Category]:
     steps = ["coevolution MSA"] * details.has_alignment + ["template search"] * details.has_templates + ["modeling"]
     count = range(1, len(steps) + 1)
-    yield (
-        "ma_protocol_step",
-        {"ordinal_id": count, "protocol_id": [1] * len(steps), "step_id": count, "method_type": steps},
-    )
+    yield "ma_protocol_step", {"ordinal_id": count, "protocol_id": 1, "step_id": count, "method_type": steps}
     yield "ma_data", {"id": 1, "name": "Model", "content_type": "model coordinates"}
     yield (
         "ma_model_list",
@@ -179,28 +176,21 @@ def _quality(structure: Structure, details: ModelDetails) -> Iterator[Category]:
     """pLDDT of every residue and its mean, then the scores of the whole model; metric 2 is the local one."""
     entities = structure.entity_ids
     distinct = sorted(set(entities))
-    yield (
-        "ma_target_entity",
-        {"entity_id": distinct, "data_id": [1] * len(distinct), "origin": ["."] * len(distinct)},
-    )
-    yield (
-        "ma_target_entity_instance",
-        {"asym_id": structure.chain_ids, "entity_id": entities, "details": ["."] * len(entities)},
-    )
+    yield "ma_target_entity", {"entity_id": distinct, "data_id": 1, "origin": "."}
+    yield "ma_target_entity_instance", {"asym_id": structure.chain_ids, "entity_id": entities, "details": "."}
     seen = structure.is_resolved
     plddt = structure.residue_b_factors[seen]
     others = list(details.metrics)
     metrics = ["pLDDT", "pLDDT", *others]
     ids = range(1, len(metrics) + 1)
     modes = ["global", "local"] + ["global"] * len(others)
-    groups = [1] * len(metrics)
-    yield "ma_qa_metric", {"id": ids, "mode": modes, "name": metrics, "type": metrics, "software_group_id": groups}
+    yield "ma_qa_metric", {"id": ids, "mode": modes, "name": metrics, "type": metrics, "software_group_id": 1}
     values = [f"{plddt.mean() if len(plddt) else 0:.2f}", *(f"{details.metrics[name]:.4f}" for name in others)]
     yield (
         "ma_qa_metric_global",
         {
             "ordinal_id": range(1, len(values) + 1),
-            "model_id": [1] * len(values),
+            "model_id": 1,
             "metric_id": [1, *range(3, len(metrics) + 1)],
             "metric_value": values,
         },
@@ -209,11 +199,11 @@ def _quality(structure: Structure, details: ModelDetails) -> Iterator[Category]:
         "ma_qa_metric_local",
         {
             "ordinal_id": range(1, len(plddt) + 1),
-            "model_id": [1] * len(plddt),
+            "model_id": 1,
             "label_asym_id": np.array(structure.chain_ids)[structure.chain_index[seen]],
             "label_comp_id": structure.residue_names[seen],
             "label_seq_id": _places(structure)[seen],
-            "metric_id": [2] * len(plddt),
+            "metric_id": 2,
             "metric_value": [f"{value:.2f}" for value in plddt],
         },
     )
@@ -230,25 +220,23 @@ def _atom_site(structure: Structure) -> dict[str, Any]:
         "id": range(1, count + 1),
         "type_symbol": [element for _, element in names],
         "label_atom_id": [name for name, _ in names],
-        "label_alt_id": ["."] * count,
+        "label_alt_id": ".",
         "label_comp_id": structure.residue_names[residue],
         "label_asym_id": chain_of,
         "label_entity_id": np.array(structure.entity_ids)[structure.chain_index[residue]],
         "label_seq_id": _places(structure)[residue],
-        "pdbx_PDB_ins_code": np.where(
-            structure.insertion_codes[residue] == "", "?", structure.insertion_codes[residue]
-        ),
+        "pdbx_PDB_ins_code": _codes(structure.insertion_codes[residue], "?"),
         "Cartn_x": x,
         "Cartn_y": y,
         "Cartn_z": z,
-        "occupancy": ["1.00"] * count,
+        "occupancy": "1.00",
         "B_iso_or_equiv": _column(structure.b_factors[residue, slot], 2),
-        "pdbx_formal_charge": ["?"] * count,
+        "pdbx_formal_charge": "?",
         "auth_seq_id": structure.author_numbers[residue],
         "auth_comp_id": structure.residue_names[residue],
         "auth_asym_id": chain_of,
         "auth_atom_id": [name for name, _ in names],
-        "pdbx_PDB_model_num": ["1"] * count,
+        "pdbx_PDB_model_num": "1",
     }
 
 
@@ -263,26 +251,29 @@ def _letter(residue: str) -> str:
     return info.one_letter_code if info.is_standard() else f"({residue})"
 
 
-def _has_modified(chain: Structure) -> bool:
-    return any(letter not in RESTYPES_WITH_X for letter in map(_letter, chain.residue_names))
+def _wrapped(sequence: str) -> str:
+    """Over lines of 80 letters: CIF lines end at 2048."""
+    return "\n".join(textwrap.wrap(sequence, 80)) if len(sequence) > 80 else sequence
 
 
-def _or_dot(codes: np.ndarray) -> np.ndarray:
-    return np.where(codes == "", ".", codes)
+def _codes(codes: np.ndarray, absent: str) -> np.ndarray:
+    return np.where(codes == "", absent, codes)
 
 
 def _column(values: np.ndarray, decimals: int) -> list[str]:
     return [f"{value:.{decimals}f}" for value in values.tolist()]
 
 
-def _add(block: gemmi.cif.Block, category: str, columns: Mapping[str, Any]) -> None:
-    """Write a category: as pairs if its items are single values, else as a loop."""
-    if all(isinstance(value, str | int | float) for value in columns.values()):
-        for tag, value in columns.items():
+def _add(block: gemmi.cif.Block, category: str, items: Mapping[str, Any]) -> None:
+    """Write a category: as pairs if its items are single values, else as a loop in which single values repeat."""
+    columns = {tag: value for tag, value in items.items() if not isinstance(value, str | int | float)}
+    if not columns:
+        for tag, value in items.items():
             block.set_pair(f"_{category}.{tag}", _quoted(value))
         return
-    loop = block.init_loop(f"_{category}.", list(columns))
-    loop.set_all_values([list(map(_quoted, column)) for column in columns.values()])
+    count = len(next(iter(columns.values())))
+    loop = block.init_loop(f"_{category}.", list(items))
+    loop.set_all_values([[_quoted(x) for x in columns.get(tag, [items[tag]] * count)] for tag in items])
 
 
 def _quoted(value: Any) -> str:
