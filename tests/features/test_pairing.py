@@ -115,6 +115,11 @@ def test_a_row_of_all_chains_comes_before_a_row_of_two_that_ranks_higher():
     assert pair_by_species(rows, species).tolist() == [[0, 0, 0], [2, 2, 2], [1, 1, -1]]
 
 
+def test_a_query_of_known_species_pairs_with_the_query_only():
+    rows, species = [letters("AAAA", "AAAC", "ACCC")] * 2, [["X", "X", "Y"], ["X", "Y", "X"]]
+    assert pair_by_species(rows, species).tolist() == [[0, 0], [1, 2], [2, 1]]
+
+
 def test_a_species_of_one_chain_or_with_too_many_rows_pairs_nothing():
     rows = [np.zeros((602, 3), int), np.zeros((3, 3), int)]
     species = [["", *["X"] * 601], ["", "X", "Z"]]

@@ -67,11 +67,11 @@ def pair_by_species(
 
 
 def _rows_of_species(rows: Int[np.ndarray, "s n"], species: list[str]) -> dict[str, list[int]]:
-    """The rows of every species, most similar to the query first."""
+    """The rows of every species, most similar to the query first; the query itself pairs with queries only."""
     identity = (rows == rows[0]).mean(1)
     found: dict[str, list[int]] = {}
     for row in np.argsort(-identity, kind="stable").tolist():
-        if species[row]:
+        if row > 0 and species[row]:
             found.setdefault(species[row], []).append(row)
     return found
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -38,16 +36,10 @@ class Torsions(NamedTuple):
     mask: Float[Tensor, "*batch n 7"]
 
 
-@cache
-def _table(name: str, dtype: torch.dtype, device: torch.device) -> Tensor:
-    home = next(m for m in (rigid_groups, atoms, residues) if hasattr(m, name))
-    with torch.inference_mode(False):  # a cached inference tensor could not be saved for backward
-        return torch.as_tensor(np.array(getattr(home, name)), dtype=dtype, device=device)
-
-
 def _of_residues(name: str, aatype: Tensor, dtype: torch.dtype = torch.int64) -> Tensor:
     """The rows of a residue table (21 rows; a gap reads as unknown)."""
-    return _table(name, dtype, aatype.device)[aatype.clamp(max=20).long()]
+    table = next(getattr(home, name) for home in (rigid_groups, atoms, residues) if hasattr(home, name))
+    return torch.as_tensor(table, dtype=dtype, device=aatype.device)[aatype.clamp(max=20).long()]
 
 
 def _pick(values: Tensor, index: Tensor, num_trailing: int = 0) -> Tensor:
