@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Any
 
 import gemmi
@@ -55,10 +56,11 @@ class Scores:
     lddt: float | None  # mean over residues
     lddt_ca: float | None
     tm: float  # by the pairs of residues found here
-    tm_align: float  # by the alignment of TM-align
+    tm_align: float | None  # by the structural alignment of TM-align, if asked for
     gdt_ts: float
     gdt_ha: float
     rmsd: float
+    sequence_identity: float  # of matched residues
     num_matched: int  # residues with a C-alpha in both structures
     num_model: int
     num_reference: int
@@ -69,6 +71,9 @@ def score(
     model: Annotated[Path, typer.Argument(help="The structure to judge: PDB or mmCIF, .gz or plain.")],
     reference: Annotated[Path, typer.Argument(help="The structure it should be.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything, per residue too, as JSON.")] = False,
+    tm_align: Annotated[
+        bool, typer.Option("--tm-align", help="Also align the structures whatever their sequences.")
+    ] = False,
 ) -> None:
     """Compare a model with a reference: lDDT, TM-score, GDT and RMSD.
 
@@ -81,6 +86,8 @@ def score(
         remedy = "Are these structures of the same protein?"
         raise InputError(f"only {len(pairs)} residues of {reference} are found in it.", file=model, remedy=remedy)
     scores = compare(a, b, pairs)
+    if tm_align:
+        scores = replace(scores, tm_align=tm.tm_align_score(*_trace(a), *_trace(b)))
     if as_json:
         print(json.dumps({"model": str(model), "reference": str(reference), **asdict(scores)}, indent=1))
     else:
@@ -101,15 +108,17 @@ def compare(model: Structure, reference: Structure, pairs: np.ndarray) -> Scores
     known = torch.ones(len(pairs), dtype=torch.float64)
     length = int(reference.mask[:, CA].sum())
     per_residue, per_ca = all_atom_lddt(model, reference, pairs), lddt.lddt_ca(ca, true_ca, known)
+    shares = gdt.shares_within(ca, true_ca, length, sorted({*gdt.TOTAL_SCORE, *gdt.HIGH_ACCURACY}))
     distances = rmsd.superposed_distances(ca, true_ca, known)
     return Scores(
         lddt=_mean(per_residue),
         lddt_ca=_mean(per_ca),
         tm=float(tm.tm_score(ca, true_ca, length)),
-        tm_align=tm.tm_align_score(*_trace(model), *_trace(reference)),
-        gdt_ts=float(gdt.gdt_ts(ca, true_ca, length)),
-        gdt_ha=float(gdt.gdt_ha(ca, true_ca, length)),
+        tm_align=None,
+        gdt_ts=fmean(shares[cutoff] for cutoff in gdt.TOTAL_SCORE),
+        gdt_ha=fmean(shares[cutoff] for cutoff in gdt.HIGH_ACCURACY),
         rmsd=float(rmsd.rmsd(ca, true_ca, known)),
+        sequence_identity=float((model.aatype[a] == reference.aatype[b]).mean()),
         num_matched=len(pairs),
         num_model=int(model.mask[:, CA].sum()),
         num_reference=length,
@@ -141,7 +150,7 @@ def all_atom_lddt(model: Structure, reference: Structure, pairs: np.ndarray) -> 
     truth = torch.tensor(reference.positions[b[group], atom], dtype=torch.float64)
     index, mask = torch.tensor(group), torch.ones(len(group), dtype=torch.float64)
     best = lddt.better_names(given, renamed, truth, mask, index)
-    return lddt.lddt_all_atom(best, truth, mask, index, len(pairs))
+    return lddt.lddt_all_atom(best, truth, mask, index)
 
 
 def _equivalent_atoms(sequence: str, mask: np.ndarray) -> np.ndarray:
@@ -239,12 +248,14 @@ def _table(scores: Scores, model: Path, reference: Path) -> Table:
         "lDDT": _shown(scores.lddt),
         "lDDT-Cα": _shown(scores.lddt_ca),
         "TM-score": _shown(scores.tm),
-        "TM-score (TM-align)": _shown(scores.tm_align),
         "GDT-TS": _shown(scores.gdt_ts),
         "GDT-HA": _shown(scores.gdt_ha),
         "RMSD (Cα)": f"{scores.rmsd:.2f} Å",
+        "sequence identity": f"{scores.sequence_identity:.0%}",
         "residues matched": f"{scores.num_matched} of {scores.num_reference} (model has {scores.num_model})",
     }
+    if scores.tm_align is not None:
+        rows["TM-score (TM-align)"] = _shown(scores.tm_align)
     for name, value in rows.items():
         table.add_row(name, value)
     return table

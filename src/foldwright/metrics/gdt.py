@@ -3,7 +3,9 @@
 Zemla (2003) Nucleic Acids Res. 31, 3370. 0 to 1.
 """
 
-import torch
+from collections.abc import Sequence
+from statistics import fmean
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,29 +15,24 @@ TOTAL_SCORE = (1.0, 2.0, 4.0, 8.0)  # angstrom, GDT-TS
 HIGH_ACCURACY = (0.5, 1.0, 2.0, 4.0)  # angstrom, GDT-HA
 
 
-def gdt(
+def shares_within(
     positions: Float[Tensor, "points 3"],
     true_positions: Float[Tensor, "points 3"],
     length: int,
-    cutoffs: tuple[float, ...] = TOTAL_SCORE,
-) -> Float[Tensor, ""]:
-    """The mean over cutoffs of the largest share of the reference's `length` residues that fits under each."""
-    shares = [
-        (distances_of_superpositions(positions, true_positions, cutoff) <= cutoff).sum(-1).max() / length
+    cutoffs: Sequence[float],
+) -> dict[float, float]:
+    """For each cutoff in angstrom the largest share of the reference's `length` residues that fits under it."""
+    return {
+        cutoff: int((distances_of_superpositions(positions, true_positions, cutoff) <= cutoff).sum(-1).max()) / length
         for cutoff in cutoffs
-    ]
-    return torch.stack(shares).mean()
+    }
 
 
-def gdt_ts(
-    positions: Float[Tensor, "points 3"], true_positions: Float[Tensor, "points 3"], length: int
-) -> Float[Tensor, ""]:
-    """Total score: within 1, 2, 4 and 8 angstrom."""
-    return gdt(positions, true_positions, length, TOTAL_SCORE)
+def gdt_ts(positions: Float[Tensor, "points 3"], true_positions: Float[Tensor, "points 3"], length: int) -> float:
+    """Total score: the mean share within 1, 2, 4 and 8 angstrom."""
+    return fmean(shares_within(positions, true_positions, length, TOTAL_SCORE).values())
 
 
-def gdt_ha(
-    positions: Float[Tensor, "points 3"], true_positions: Float[Tensor, "points 3"], length: int
-) -> Float[Tensor, ""]:
-    """High accuracy: within 0.5, 1, 2 and 4 angstrom."""
-    return gdt(positions, true_positions, length, HIGH_ACCURACY)
+def gdt_ha(positions: Float[Tensor, "points 3"], true_positions: Float[Tensor, "points 3"], length: int) -> float:
+    """High accuracy: the mean share within 0.5, 1, 2 and 4 angstrom."""
+    return fmean(shares_within(positions, true_positions, length, HIGH_ACCURACY).values())
