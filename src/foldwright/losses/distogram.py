@@ -6,7 +6,8 @@ from torch import Tensor
 
 from foldwright.losses.reduce import cross_entropy, masked_mean
 
-FIRST_EDGE, LAST_EDGE = 2.3125, 21.6875  # angstrom, AF2 Suppl. 1.9.8
+# DISCREPANCY(AF2 Suppl. 1.9.8): the paper's bins cover 2 to 22 angstrom; these are the released code's inner edges.
+FIRST_EDGE, LAST_EDGE = 2.3125, 21.6875  # angstrom
 
 
 def distance_bins(positions: Float[Tensor, "*batch n 3"], num_bins: int) -> Int[Tensor, "*batch n n"]:

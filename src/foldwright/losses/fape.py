@@ -9,7 +9,7 @@ from torch import Tensor
 from foldwright.geometry.rigid import Rigid
 from foldwright.losses.reduce import masked_mean
 
-EPS = 1e-4  # AF2 Suppl. Alg. 28 line 4; square angstrom, and a number of pairs
+EPS = 1e-4  # AF2 Suppl. Alg. 28 line 3, in square angstrom; also added to the number of pairs
 
 Length = Callable[[Tensor], Tensor]
 
