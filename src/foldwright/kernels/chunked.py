@@ -81,8 +81,9 @@ class ChunkedTransition(Fast, Transition):
 class ChunkedTemplatePointwiseAttention(Fast, TemplatePointwiseAttention):
     """AF2 Suppl. Alg. 17, a few rows of pairs at a time."""
 
-    def forward(self, z: Tensor, t: Tensor, mask: Tensor) -> Tensor:
-        textbook, size = super().forward, z.shape[-3]
+    def pairs(self, z: Tensor, t: Tensor, mask: Tensor) -> Tensor:
+        """All pairs, in pieces."""
+        textbook, size = super().pairs, z.shape[-3]
         some = self.pieces(size, 4 * t[..., 0, :, :, :].nbytes)
         return joined(lambda i: textbook(z[..., i, :, :], t[..., i, :, :, :], mask), some, -3, size)
 

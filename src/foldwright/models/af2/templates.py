@@ -112,6 +112,10 @@ class TemplatePointwiseAttention(nn.Module):
         t: Float[Tensor, "*batch n n t c_t"],
         mask: Float[Tensor, "*batch t"],
     ) -> Float[Tensor, "*batch n n c_z"]:
+        return self.pairs(z, t, mask)
+
+    def pairs(self, z: Tensor, t: Tensor, mask: Tensor) -> Tensor:
+        """Seam: pairs are independent."""
         is_used = mask[..., None, None, :].expand(t.shape[:-1])
         found = self.core(z[..., None, :], t, is_used).squeeze(-2)
         return found * (mask.sum(-1) > 0)[..., None, None, None]

@@ -1,0 +1,115 @@
+"""Every kernel beside the layer it replaces: outputs, gradients, odd sizes, mixed masks, memory full of NaN."""
+
+from copy import deepcopy
+
+import pytest
+import torch
+
+from foldwright.kernels.checking import CASES, check, example, poison, relative_error
+from foldwright.kernels.fast import Fast
+from foldwright.kernels.installing import reference
+from foldwright.kernels.low_precision import LowPrecisionLinear
+from foldwright.kernels.planning import CHUNKED, CPU_INFERENCE, DIFFERENTIABLE
+
+CPU = torch.device("cpu")
+KERNELS = list(dict.fromkeys([*CPU_INFERENCE.values(), *DIFFERENTIABLE.values(), *CHUNKED.values()]))
+WITH_GRADIENTS = list(dict.fromkeys([*DIFFERENTIABLE.values(), *CHUNKED.values()]))
+
+
+def name(kernel):
+    return kernel.__name__
+
+
+def pair_of(kernel, piece_bytes=1500):
+    """The textbook layer in float64, the kernel with the same parameters, and inputs."""
+    with torch.no_grad():
+        layer, inputs = example(reference(kernel))
+    layer.double()
+    fast = deepcopy(layer)
+    fast.__class__ = kernel
+    fast.piece_bytes = piece_bytes
+    return layer, fast, [x.double() for x in inputs]
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=name)
+@pytest.mark.parametrize("piece_bytes", [1, 1500, 10**9])
+def test_outputs_equal_in_pieces_of_any_size(kernel, piece_bytes):
+    layer, fast, inputs = pair_of(kernel, piece_bytes)
+    with torch.no_grad():
+        expected = layer(*inputs)
+        poison(CPU)
+        found = fast(*inputs)
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    assert expected.std() > 1e-2
+    masks = [x for x in inputs if set(x.unique().tolist()) == {0.0, 1.0}]
+    assert masks or kernel.__name__.endswith("Transition")
+
+
+@pytest.mark.parametrize("kernel", WITH_GRADIENTS, ids=name)
+def test_gradients_equal(kernel):
+    layer, fast, inputs = pair_of(kernel)
+    gradients = []
+    for module in (layer, fast):
+        values = [x.clone().requires_grad_(set(x.unique().tolist()) != {0.0, 1.0}) for x in inputs]
+        out = module(*values)
+        cotangent = torch.sin(torch.arange(out.numel(), dtype=out.dtype)).view_as(out)
+        out.backward(cotangent)
+        gradients.append([x.grad for x in values if x.requires_grad] + [p.grad for p in module.parameters()])
+    assert len(gradients[0]) > 2
+    for expected, found in zip(*gradients, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+    assert max(float(x.std()) for x in gradients[0] if x.numel() > 1) > 1e-2
+
+
+@pytest.mark.parametrize("kernel", [k for k in CPU_INFERENCE.values() if k.is_inference_only], ids=name)
+def test_inference_kernels_run_the_textbook_while_gradients_are_recorded(kernel):
+    layer, fast, inputs = pair_of(kernel)
+    out = fast(*inputs)
+    assert out.requires_grad
+    assert torch.equal(out, layer(*inputs))
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=name)
+def test_leading_batches_are_items(kernel):
+    _, fast, inputs = pair_of(kernel)
+    batch = [torch.stack([x, x.flip(-1) if x.dim() > 2 else x]) for x in inputs]
+    with torch.no_grad():
+        found = fast(*batch)
+        expected = torch.stack([fast(*item) for item in zip(*batch, strict=True)])
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    assert (found[0] - found[1]).std() > 1e-3
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=name)
+def test_float32_keeps_the_promised_accuracy(kernel):
+    result = check(reference(kernel), kernel, CPU)
+    assert result.passed
+    assert 0 < result.error < 1e-6
+
+
+@pytest.mark.parametrize("kernel", [*dict.fromkeys(CPU_INFERENCE.values()), LowPrecisionLinear], ids=name)
+def test_bfloat16_keeps_the_promised_accuracy(kernel):
+    result = check(reference(kernel), kernel, CPU, "bfloat16")
+    assert result.passed
+    if not kernel.__name__.startswith("Chunked"):  # those leave their products to the linear maps
+        assert 1e-4 < result.error < 2e-2
+
+
+@pytest.mark.parametrize("layer", CASES, ids=name)
+def test_the_check_notices_a_kernel_that_is_off(layer):
+    class Off(Fast, layer):
+        def forward(self, *inputs):
+            return super().forward(*inputs) * 1.001
+
+    class Unwritten(Fast, layer):
+        def forward(self, *inputs):
+            return torch.full_like(super().forward(*inputs), float("nan"))
+
+    class Broken(Fast, layer):
+        def forward(self, *inputs):
+            raise RuntimeError("no such instruction")
+
+    assert not check(layer, Off, CPU).passed
+    assert relative_error(layer, Off, CPU, "float32") == pytest.approx(1e-3, rel=0.01)
+    assert not check(layer, Unwritten, CPU).passed
+    assert check(layer, Broken, CPU).fault == "no such instruction"
