@@ -16,7 +16,7 @@ from foldwright.geometry.rotation import rotation_from_quaternion
 from foldwright.losses.confidence import aligned_error_loss, is_well_resolved
 from foldwright.pipeline.verify_af2 import Run
 
-SEARCHED = 44  # values of which all subsets are searched, in two halves
+SEARCHED = 40  # values of which all subsets are searched, in two halves
 
 
 def noise_of_diagonal(run: Run) -> Tensor:
