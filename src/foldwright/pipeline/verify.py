@@ -75,7 +75,8 @@ class Bundle:
     @property
     def truth(self) -> str:
         """The dtype of the stored outputs that count: float64 where there are such."""
-        return "float64" if "float64" in self.expected else "float32"
+        stored = [dtype for dtype, name in self.expected.items() if (self.path.parent / name).exists()]
+        return "float64" if "float64" in (stored or self.expected) else "float32"
 
     def arrays(self, name: str, what: str) -> dict[str, np.ndarray]:
         """The arrays of a file that the bundle names.
@@ -179,33 +180,44 @@ def compare(bundle: Bundle, key: str, ours: Output, theirs: np.ndarray, toleranc
     return _judged(bundle, key, theirs.shape, relative_error(value, truth), _max_abs(value - truth), tolerance)
 
 
+# What is stored of a gradient, and how it follows from ours.
+_VIEWS: dict[str, Callable[[Tensor], Tensor]] = {
+    "norm": torch.linalg.vector_norm,
+    "first32": lambda gradient: gradient.flatten()[:32],
+    "full": lambda gradient: gradient,
+}
+
+
 def compare_gradients(bundle: Bundle, ours: Mapping[str, Tensor], tolerance: float) -> Iterator[Comparison]:
-    """One comparison for every parameter: the worst of its gradient's norm, first 32 and full values, as stored.
+    """One comparison for every parameter, and one for the loss itself, stored under a name without a slash.
 
     The gradient of a bias that shifts all logits of a softmax is zero but for rounding. So errors are relative to no
     less than a share of the largest gradient: a hundredth of the tolerance.
     """
     stored = bundle.arrays(bundle.gradients or "", "gradients")
-    keys = dict.fromkeys(name.split("/", 1)[1] for name in stored if "/" in name)
-    floor = 0.01 * tolerance * max((float(value) for name, value in stored.items() if name.startswith("norm/")), default=0.0)
-    views: dict[str, Callable[[Tensor], Tensor]] = {
-        "norm": torch.linalg.vector_norm,
-        "first32": lambda g: g.flatten()[:32],
-        "full": lambda g: g,
-    }
-    for key in keys:
-        parts = {name: stored[f"{name}/{key}"] for name in views if f"{name}/{key}" in stored}
-        if key not in ours or not parts:
-            yield _failed(bundle, f"grad:{key}", stored.get(f"full/{key}", np.empty(0)), "not known")
-            continue
-        gradient = ours[key].detach().cpu().double()
-        pairs = [(views[name](gradient), torch.as_tensor(part).double()) for name, part in parts.items()]
-        if any(value.shape != truth.shape for value, truth in pairs):
-            yield _failed(bundle, f"grad:{key}", gradient.numpy(), "the stored shape differs")
-            continue
-        relative = max(relative_error(value, truth, floor) for value, truth in pairs)
-        largest = max(_max_abs(value - truth) for value, truth in pairs)
-        yield _judged(bundle, f"grad:{key}", tuple(gradient.shape), relative, largest, tolerance)
+    norms = [float(value) for name, value in stored.items() if name.startswith("norm/")]
+    floor = 0.01 * tolerance * max(norms, default=0.0)
+    parts: dict[str, dict[str, np.ndarray]] = {}
+    for name, array in stored.items():
+        kind, slash, key = name.partition("/")
+        parts.setdefault(f"grad:{key}" if slash else name, {})[kind if slash else "full"] = array
+    for name, found in parts.items():
+        yield compare_gradient(bundle, name, ours.get(name.removeprefix("grad:")), found, tolerance, floor)
+
+
+def compare_gradient(
+    bundle: Bundle, name: str, ours: Tensor | None, parts: Mapping[str, np.ndarray], tolerance: float, floor: float
+) -> Comparison:
+    """The worst of what is stored of one gradient: its norm, its first 32 values, all of it."""
+    if ours is None or not parts.keys() <= _VIEWS.keys():
+        return _failed(bundle, name, next(iter(parts.values())), "not known")
+    ours = ours.detach().cpu().double()
+    pairs = [(_VIEWS[kind](ours), torch.as_tensor(part).double()) for kind, part in parts.items()]
+    if any(value.shape != truth.shape for value, truth in pairs):
+        return _failed(bundle, name, ours.numpy(), "the stored shape differs")
+    relative = max(relative_error(value, truth, floor) for value, truth in pairs)
+    largest = max(_max_abs(value - truth) for value, truth in pairs)
+    return _judged(bundle, name, tuple(ours.shape), relative, largest, tolerance)
 
 
 def relative_error(ours: Tensor, theirs: Tensor, floor: float = 0.0) -> float:

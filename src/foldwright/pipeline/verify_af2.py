@@ -65,7 +65,6 @@ def compute(bundle: Bundle, dtype: str, objective: Objective) -> Computed:
     outputs = derived(example)
     table = {**NETWORK, **(MULTIMER if config.is_multimer else MONOMER), **objective.table}
     gradients: dict[str, Tensor] = {}
-    # One more than the recycles: the first pass recycles nothing.
     with torch.set_grad_enabled(bundle.gradients is not None):
         for step in model.iterate([[example.batch]] * (config.recycling.num_recycles + 1)):
             prefix = f"rec{step.number}/"
@@ -85,10 +84,11 @@ def look_up(run: Run, axes: str, make: Callable[[Run], Tensor | None]) -> Output
 
 
 def gradients_of(model: AlphaFold, loss: Tensor) -> dict[str, Tensor]:
-    """The gradient of every parameter under its published name."""
+    """The gradient of every parameter under its published name, and the loss itself."""
     loss.backward()
     values = {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in model.named_parameters()}
-    return {key: torch.from_numpy(array) for key, array in deepmind_af2.arrays_of(model, values).items()}
+    arrays = {key: torch.from_numpy(array) for key, array in deepmind_af2.arrays_of(model, values).items()}
+    return arrays | {"loss_total": loss.detach()}
 
 
 # The bundle's words, and the number of ours that each sets.

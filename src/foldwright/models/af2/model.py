@@ -132,7 +132,7 @@ class AlphaFold(nn.Module):
                 pair=total.pair + more.pair,
                 single=total.single + more.single,
             )
-        # DISCREPANCY(AF2 Alg. 2): rows of different draws are not alike, so of the alignment only the query's is averaged.
+        # DISCREPANCY(AF2 Alg. 2): rows of different draws are not alike; of the alignment only the query's is averaged.
         return replace(total.map(lambda x: x / len(members)), msa=first.msa)
 
 
