@@ -42,6 +42,7 @@ class Patience:
 
     timeout: float = 60.0  # seconds without a byte
     tries: int = 6  # in a row without progress
+    first_tries: int = 3  # the same while nothing has come at all: an address that does not answer
     pause: float = 1.0  # seconds after the first failure, doubled after each further one
     longest_pause: float = 60.0
 
@@ -126,7 +127,7 @@ def _transfer(url: str, target: Path, room_factor: float, patience: Patience, re
             size = _size(part_of(target))
             failures = 1 if size > reached else failures + 1
             reached = max(size, reached)
-            if failures >= patience.tries:
+            if failures >= (patience.tries if reached > 0 else min(patience.tries, patience.first_tries)):
                 raise InputError(
                     f"the download broke off {failures} times in a row at {size:,} bytes ({lost}).",
                     file=url,

@@ -51,11 +51,12 @@ def read(path: Path) -> dict[str, np.ndarray]:
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     with path.open("rb") as stream:
         try:
+            if not zipfile.is_zipfile(stream):
+                raise zipfile.BadZipFile("its table of contents, at the end, is missing")
+            stream.seek(0)
             file = np.load(stream, allow_pickle=False)
         except (zipfile.BadZipFile, ValueError, EOFError, OSError) as fault:
             raise InputError(f"not a whole npz archive ({_words(fault)}).", file=path, remedy=INCOMPLETE) from fault
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise InputError("a single array, not an npz archive.", file=path, remedy="Give DeepMind's params_*.npz.")
         with file:
             return {key: _read_member(file, key, path) for key in file.files}
 

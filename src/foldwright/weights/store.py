@@ -97,7 +97,8 @@ def import_weights(source: str | Path, config: AF2, preset: str) -> tuple[Path, 
     state, info = load_weights(source, config, preset)
     target = cache_folder() / "imported" / f"{preset}.safetensors"
     try:
-        _write(state, target, info, config)
+        if not _link(_conversion(info, config), target):
+            _write(state, target, info, config)
     except OSError as fault:
         remedy = "Set FOLDWRIGHT_CACHE to a folder that you may write to and that has room."
         raise InputError(f"cannot be written: {fault.strerror or fault}.", file=target, remedy=remedy) from fault
@@ -220,6 +221,17 @@ def _write(state: Mapping[str, Tensor], target: Path, info: WeightsInfo, config:
             save_file(dict(state), part, metadata={"format": "pt", "foldwright": json.dumps(note)})
         except SafetensorError as fault:  # how a full disk is told
             raise OSError(str(fault)) from fault
+
+
+def _link(kept: Path, target: Path) -> bool:
+    """A second name for a file, where the disk allows it: 370 MB less."""
+    try:
+        with _replacing(target) as part:
+            part.unlink()
+            os.link(kept, part)
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
