@@ -28,7 +28,9 @@ def test_every_choice_reaches_the_configuration():
     assert Options().config("model_1_ptm") == preset("model_1_ptm")
 
 
-@pytest.mark.parametrize("path", ["trunk.num_blocks", "templates.dropout", "trunk.outer_product_first", "heads.c_plddt"])
+@pytest.mark.parametrize(
+    "path", ["trunk.num_blocks", "templates.dropout", "trunk.outer_product_first", "heads.c_plddt"]
+)
 def test_any_number_can_be_set_by_its_path_and_nothing_else_changes(path):
     kind = dict(settable(preset("model_1_ptm")))[path]
     text = {int: "3", float: "0.5", bool: "true"}[kind]

@@ -161,14 +161,18 @@ def _kernels() -> Iterator[Finding]:
     from foldwright import kernels
 
     for name in _devices():
-        for check in kernels.self_check(torch.device(name)):
-            yield Finding(f"kernel on {name}", f"{check.name}: relative error {check.error:.1e}", check.passed)
+        device = torch.device(name)
+        chosen = kernels.plan(device, 256, training=False, precision="auto").precision
+        yield Finding("precision", f"--precision auto is {chosen} on {name}")
+        for check in kernels.self_check(device):
+            verdict = check.fault or f"relative error {check.error:.1e}"
+            yield Finding(f"kernel on {name}", f"{check.name}: {verdict}", check.passed)
 
 
 def _weights() -> Iterator[Finding]:
-    from foldwright.weights.catalog import PUBLICATIONS
-    from foldwright.weights.library import cache_folder, find_fetched
+    from foldwright.weights.library import cache_folder
+    from foldwright.weights.locate import available_presets
 
-    found = [name for name, publication in PUBLICATIONS.items() if find_fetched(publication)]
-    get = "none. Get: foldwright weights fetch alphafold-2022-12-06 (5 GB), or import your own"
+    found = sorted(available_presets(None))
+    get = "none. Get: foldwright weights fetch alphafold-2022-12-06 (about 5 GB), or import your own"
     yield Finding("weights", f"in {cache_folder()}: {', '.join(found) or get}", bool(found))

@@ -74,10 +74,11 @@ app = typer.Typer(
 )
 
 
-def _print_version(is_wanted: bool) -> None:
+def _print_version(is_wanted: bool) -> bool:
     if is_wanted:
         print(f"foldwright {foldwright.__version__}")
         raise typer.Exit
+    return is_wanted
 
 
 @app.callback()

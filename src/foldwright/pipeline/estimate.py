@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from foldwright.pipeline.choose import group_for
+from foldwright.errors import InputError
+from foldwright.io.job import Job
+from foldwright.pipeline.choose import choose_models, group_for
 from foldwright.pipeline.fit import load_of
 from foldwright.pipeline.memory import available_bytes, gigabytes
 from foldwright.pipeline.options import GROUPS, Options
 from foldwright.pipeline.prepare import Inputs, collect, find_device, with_templates
 from foldwright.pipeline.results import FailedJob
+from foldwright.pipeline.sources import models_found
 
 
 def estimates(
@@ -22,9 +25,17 @@ def estimates(
     yield from (FailedJob(job=failure.name, error=failure.error) for failure in jobs.failures)
     free = available_bytes(device)
     for job in jobs:
-        for model in options.models or GROUPS[group_for(job)]:
+        for model in models_of(job, options):
             load = load_of(job, options.config(model), device, options.precision)
             needed = load.peak_bytes(job.num_residues)
             fits = "fits" if needed <= free else f"too large: {load.largest_fitting(free, job.num_residues)} would fit"
             size = f"{gigabytes(needed)} of {gigabytes(free)} free"
             yield f"{job.name} {job.num_residues} residues {model} {size}: {fits}"
+
+
+def models_of(job: Job, options: Options) -> tuple[str, ...]:
+    """The models that would be run; those of the whole group where no weights are found yet."""
+    try:
+        return choose_models(job, options.models, models_found(options.weights))
+    except InputError:
+        return GROUPS[group_for(job)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import torch
 
@@ -49,6 +49,7 @@ class Runner:
         model = kernels.install(self.model, how)
         num_passes = config.recycling.num_recycles + 1
         draws = Draws(Sampler(example, config.features, config.is_multimer, seed), config.recycling.num_ensemble)
+        self.report.job(job.name, draws.summary)
         self.report.start(name, num_passes)
         moved: list[float] = []
         last: Pass | None = None
@@ -65,8 +66,7 @@ class Runner:
             "moved_angstrom": [round(x, 3) for x in moved],
             "precision": how.precision,
             "execution": str(how).splitlines(),
-            "msa_rows": len(example.msa),
-            **draws.read(),
+            **draws.read,
         }
         return Prediction(
             job=job.name, model=self.network.name, seed=seed, structure=structure, scores=scores, record=record
@@ -85,14 +85,23 @@ class Draws:
         for cycle in range(num_passes):
             yield [self.sampler.draw(cycle, member).to(device) for member in range(self.num_ensemble)]
 
-    def read(self) -> dict[str, Any]:
+    @cached_property
+    def read(self) -> dict[str, int]:
         """How much of the alignment and of the templates one pass truly read."""
         templates = self.first.templates
         return {
+            "msa_rows": len(self.sampler.example.msa),
             "msa_clusters_used": _rows(self.first.msa.mask),
             "msa_extra_rows_used": _rows(self.first.extra_msa.mask),
             "templates_used": 0 if templates is None else int(templates.mask.sum()),
         }
+
+    @property
+    def summary(self) -> str:
+        """The same for the person running it."""
+        n, read = len(self.first.residues.aatype), self.read
+        used = read["msa_clusters_used"] + read["msa_extra_rows_used"]
+        return f"{n} residues · {read['msa_rows']:,} rows ({used:,} used) · {read['templates_used']} templates"
 
 
 def _rows(mask: torch.Tensor) -> int:

@@ -35,6 +35,6 @@ def _container_bytes() -> list[int]:
     return []
 
 
-def gigabytes(size: float) -> str:
+def gigabytes(size: int) -> str:
     """1.5e9 as `1.5 GB`."""
     return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"

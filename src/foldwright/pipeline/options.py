@@ -34,7 +34,7 @@ class Options:
     max_msa: tuple[int, int] | None = None  # clusters, extra rows
     ensemble: int | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    precision: str = "auto"
+    precision: str = "float32"
     device: str = "auto"
 
     def __post_init__(self):

@@ -37,7 +37,7 @@ def predict(
     num_seeds: int = 1,
     max_msa: tuple[int, int] | None = None,
     ensemble: int | None = None,
-    precision: str = "auto",
+    precision: str = "float32",
     device: str = "auto",
     out: str | Path | None = None,
     alignments: str | Path | None = None,

@@ -11,9 +11,6 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 class Silent:
     """Says nothing; the events of a run, for others to override."""
 
-    def note(self, text: str) -> None:
-        """Something the person should know before reading the results."""
-
     def job(self, name: str, summary: str) -> None:
         """A job begins: its size and what it brings."""
 
@@ -46,9 +43,6 @@ class Plain(Silent):
     def skip(self, job: str, name: str) -> None:
         print(f"{job} {name} already done with the same options, weights and input: skipped", flush=True)
 
-    def note(self, text: str) -> None:
-        print(text, flush=True)
-
 
 class Live(Silent):
     """For a terminal: the job, a bar over the recycling passes, the result."""
@@ -57,12 +51,13 @@ class Live(Silent):
         self.console = console or Console(highlight=False)
         self.progress: Progress | None = None
         self.task: TaskID | None = None
-
-    def note(self, text: str) -> None:
-        self.console.print(text, style="yellow", markup=False)
+        self.said = ""
 
     def job(self, name: str, summary: str) -> None:
-        self.console.print(f"{name}  {summary}", style="bold", markup=False)
+        text = f"{name}  {summary}"
+        if text != self.said:
+            self.console.print(text, style="bold", markup=False)
+        self.said = text
 
     def start(self, name: str, num_passes: int) -> None:
         columns = (TextColumn("  {task.description}"), BarColumn(20), TextColumn("{task.fields[step]}"))

@@ -17,6 +17,8 @@ from foldwright.pipeline.results import FailedJob, Prediction, prediction_name
 from foldwright.pipeline.stages import Stages
 from foldwright.pipeline.write import Writer, read_prediction
 
+NOT_TRAINED = "generated parameters: the coordinates mean nothing"
+
 
 @dataclass
 class Run:
@@ -112,7 +114,8 @@ class Run:
             prediction = Writer(folder, job, runner.network, self.plan).write(prediction, key, stages)
         seconds = sum(stages.seconds.values())
         where = str(folder.file(f"{prediction.name}.cif")) if folder else ""
-        self.report.finish(job.name, prediction.name, where, str(prediction.scores), seconds)
+        says = str(prediction.scores) + (f" · {NOT_TRAINED}" if runner.network.source.is_rule else "")
+        self.report.finish(job.name, prediction.name, where, says, seconds)
         return prediction
 
     def finish_if_last(self, network: Network, job: Job) -> None:
