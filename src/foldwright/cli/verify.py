@@ -64,7 +64,7 @@ def line(record: Comparison) -> str:
     """One output: bundle, name, shape, relative error, maximum absolute error, verdict."""
     shape = "x".join(map(str, record.shape)) or "scalar"
     errors = "  ".join("       -" if x is None else f"{x:8.1e}" for x in (record.relative_error, record.max_abs_error))
-    verdict = "ok" if record.passed else f"FAILED {record.note}".rstrip()
+    verdict = f"{'ok' if record.passed else 'FAILED'} {record.note}".rstrip()
     return f"{record.bundle}  {record.output:<72} {shape:>14}  {errors}  {verdict}"
 
 

@@ -1,8 +1,9 @@
 """The part of one stored loss that is rounding noise, told apart from the rest.
 
 The first bin of the aligned error ends at 0. So on the diagonal, where the error is 0, rounding decides whether the
-original program took the first bin or the second. Which residues it put into the second follows from what it stored:
-the logits, the frames and the loss.
+original program took the first bin or the second; ours takes the first. The loss itself is therefore only held to the
+range that both choices span. Which residues went into the second bin can be inferred from the stored loss; that is
+done for the gradients alone, each of which is then evidence of its own.
 """
 
 from __future__ import annotations
@@ -25,6 +26,14 @@ def noise_of_diagonal(run: Run) -> Tensor:
         return run.mask.new_zeros(())
     change = loss_of_second_bin(run.output.pae_logits, run)
     return (change * torch.from_numpy(residues_in_second_bin(run)).to(change)).sum()
+
+
+def range_of_diagonal(run: Run) -> tuple[float, float]:
+    """How far below and above our aligned-error loss rounding on the diagonal may put the original's."""
+    if run.output.pae_logits is None:
+        return 0.0, 0.0
+    change = loss_of_second_bin(run.output.pae_logits, run)
+    return float(change.clamp_max(0).sum()), float(change.clamp_min(0).sum())
 
 
 def residues_in_second_bin(run: Run) -> np.ndarray:

@@ -8,7 +8,7 @@ from functools import partial
 
 from torch import Tensor
 
-from foldwright.cli.verify_diagonal import noise_of_diagonal
+from foldwright.cli.verify_diagonal import noise_of_diagonal, range_of_diagonal
 from foldwright.losses.violations import ViolationMetrics, Violations
 from foldwright.pipeline.verify_af2 import Objective, Run, Table
 from foldwright.training import objective_af2
@@ -17,15 +17,26 @@ from foldwright.training.objective_af2 import LossTerms, LossWeights, RenamedTru
 
 def terms(run: Run) -> LossTerms:
     batch, measures = run.example.batch, measures_of(run.config)
-    found = objective_af2.loss_terms(run.output, run.example.labels, batch.residues, batch.masked_msa, 1.0, measures)
-    if found.aligned_error is None:
-        return found
-    return replace(found, aligned_error=found.aligned_error + noise_of_diagonal(run))
+    return objective_af2.loss_terms(run.output, run.example.labels, batch.residues, batch.masked_msa, 1.0, measures)
 
 
 def loss(run: Run) -> Tensor:
     """The weighted sum that is trained on; presets carry the weights of fine-tuning."""
     return terms(run).weighted(LossWeights())
+
+
+def loss_with_noise(run: Run) -> Tensor:
+    """The same with the original's rounding in it, so that gradients can be compared with the original's."""
+    found = terms(run)
+    if found.aligned_error is not None:
+        found = replace(found, aligned_error=found.aligned_error + noise_of_diagonal(run))
+    return found.weighted(LossWeights())
+
+
+def weighted_range(run: Run) -> tuple[float, float]:
+    """How far rounding on the diagonal of the aligned error moves the total."""
+    below, above = range_of_diagonal(run)
+    return LossWeights().aligned_error * below, LossWeights().aligned_error * above
 
 
 def truth(run: Run) -> RenamedTruth:
@@ -101,4 +112,6 @@ TABLE: Table = {
     "metric_violations_per_residue": ("", lambda r: metrics(r).per_residue),
 }
 
-OBJECTIVE = Objective(TABLE, loss)
+SLACK = {"loss_predicted_aligned_error": range_of_diagonal, "loss_total": weighted_range}
+
+OBJECTIVE = Objective(TABLE, loss_with_noise, SLACK)

@@ -54,6 +54,7 @@ class Objective:
 
     table: Table
     loss: Callable[[Run], Tensor]
+    slack: Mapping[str, Callable[[Run], tuple[float, float]]]  # of the terms that hold the original's rounding
 
 
 def compute(bundle: Bundle, dtype: str, objective: Objective) -> Computed:
@@ -71,16 +72,24 @@ def compute(bundle: Bundle, dtype: str, objective: Objective) -> Computed:
             told = {key.removeprefix(prefix): x for key, x in stored.items() if key.startswith(prefix)}
             run = Run(config, step.output, example, told)
             outputs |= {prefix + name: partial(look_up, run, *row) for name, row in table.items()}
+            outputs |= {prefix + name: partial(look_up, run, *table[name], of) for name, of in objective.slack.items()}
             if torch.is_grad_enabled() and step.number == config.recycling.num_recycles:
                 gradients = gradients_of(model, objective.loss(run))
     return Computed(outputs, gradients)
 
 
-def look_up(run: Run, axes: str, make: Callable[[Run], Tensor | None]) -> Output | None:
+def look_up(
+    run: Run,
+    axes: str,
+    make: Callable[[Run], Tensor | None],
+    slack: Callable[[Run], tuple[float, float]] | None = None,
+) -> Output | None:
     """One row of a table; None where this network has no such output."""
     with torch.no_grad():
         value = make(run)
-    return None if value is None else Output(value, run.example.is_valid(axes, value.shape))
+        if value is None:
+            return None
+        return Output(value, run.example.is_valid(axes, value.shape), None if slack is None else slack(run))
 
 
 def gradients_of(model: AlphaFold, loss: Tensor) -> dict[str, Tensor]:
