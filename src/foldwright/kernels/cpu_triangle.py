@@ -51,13 +51,25 @@ class CPUTriangleMultiplication(Fast, TriangleMultiplication):
         """Normalises x [c n·n] over its channels, projects and gates it with z [n·n c_z]."""
         dtype = self.product_dtype or z.dtype
         out = torch.empty_like(z)
+        # The scale of the normalisation goes into the weights, its offset into the bias.
+        weight = (self.out.weight * self.center_norm.weight).to(dtype).t()
+        bias = (torch.mv(self.out.weight, self.center_norm.bias) + self.out.bias).to(dtype)
         for some in self.pieces(len(z), 4 * z.shape[1] * z.element_size()):
             gate = z.new_empty(z[some].shape)
             linear_into(gate, normalised(z[some], self.norm, dtype), self.gate)
-            centre = normalised(x[:, some].t().to(z.dtype), self.center_norm, dtype)
-            linear_into(out[some], centre, self.out)
-            out[some] *= gate.sigmoid_()
+            centre = _standardised(x[:, some].to(z.dtype), self.center_norm.eps).to(dtype)
+            torch.mul(torch.addmm(bias, centre.t(), weight), gate.sigmoid_(), out=out[some])
         return out
+
+
+def _standardised(x: Tensor, eps: float) -> Tensor:
+    """x [c positions] with mean 0 and variance 1 over the channels.
+
+    The means are matrix products with a row of 1/c: reading across channels any other way is several times slower.
+    """
+    mean = x.new_full((1, len(x)), 1 / len(x))
+    x = x - mean @ x
+    return x.mul_(torch.rsqrt_((mean @ x.square()).add_(eps)))
 
 
 class CPUTriangleMultiplicationOutgoing(CPUTriangleMultiplication, TriangleMultiplicationOutgoing):

@@ -1,0 +1,59 @@
+"""What a benchmark ran on, and how fast a plain matrix product is there in the same minute."""
+
+import platform
+import resource
+from pathlib import Path
+from time import perf_counter
+
+import torch
+
+
+def describe() -> str:
+    """Processor, threads, libraries."""
+    cpu = next(
+        (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor(),
+    )
+    flags = " ".join(x for x in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if x in _text("/proc/cpuinfo"))
+    return f"{cpu} ({flags}), {torch.get_num_threads()} threads, torch {torch.__version__}, {platform.platform()}"
+
+
+def seconds(run) -> float:
+    """How long one call takes."""
+    start = perf_counter()
+    run()
+    return perf_counter() - start
+
+
+def product_rate(dtype: torch.dtype, size: int = 1536) -> float:
+    """Operations per second of one square matrix product."""
+    a, b = torch.randn(size, size).to(dtype), torch.randn(size, size).to(dtype)
+    return 2 * size**3 / min(seconds(lambda: a @ b) for _ in range(3))
+
+
+def forget_peak() -> int:
+    """Start measuring peak memory anew; the bytes in use now."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status("VmRSS")
+
+
+def peak() -> int:
+    """The most bytes in use since `forget_peak`."""
+    return _status("VmHWM")
+
+
+def peak_of_process() -> int:
+    """The most bytes this process has ever used."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _status(name: str) -> int:
+    return next(int(line.split()[1]) * 1024 for line in _lines("/proc/self/status") if line.startswith(name))
+
+
+def _lines(path: str) -> list[str]:
+    return _text(path).splitlines()
+
+
+def _text(path: str) -> str:
+    return Path(path).read_text() if Path(path).exists() else ""
