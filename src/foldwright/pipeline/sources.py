@@ -71,8 +71,8 @@ def is_rule(asked: str | None) -> bool:
 def _models_of_file(path: Path) -> set[str]:
     """The model that a file says it is of, else the first whose network has such parameters."""
     kind = formats.format_of(path)
-    named = PARAMETER_FILE.fullmatch(path.name)
-    noted = formats.read_note(path).get("preset") if kind == formats.OURS else None
-    if named or noted:
-        return {named[1] if named else noted}
+    by_name = PARAMETER_FILE.fullmatch(path.name)
+    named = by_name[1] if by_name else formats.read_note(path).get("preset") if kind == formats.OURS else None
+    if named:
+        return {str(named)}
     return set(Traits.of_file(formats.read(path), kind).presets()[:1])
