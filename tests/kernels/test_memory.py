@@ -16,7 +16,7 @@ MEASURE = Path(__file__).parents[2] / "benchmarks" / "measure_memory.py"
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "sizes", [(192, 32, 128, 2), (128, 64, 3000, 0)], ids=["pairs and templates", "deep alignment"]
+    "sizes", [(144, 32, 128, 2), (96, 32, 2000, 0)], ids=["pairs and templates", "deep alignment"]
 )
 def test_the_estimate_is_near_the_measured_peak(sizes):
     command = [sys.executable, str(MEASURE), *map(str, sizes)]

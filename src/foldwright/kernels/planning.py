@@ -78,7 +78,7 @@ CPU_INFERENCE: Table = {
     TemplatePointwiseAttention: ChunkedTemplatePointwiseAttention,
 }
 
-PIECE_PER_THREAD = 2 * MEBIBYTE  # a CPU core's share of the last cache; measured best on two cores, dev/LOG.md
+PIECE_PER_THREAD = 4 * MEBIBYTE  # a CPU core's share of the last cache; measured best on two cores, dev/LOG.md
 LARGEST_PIECE = 64 * MEBIBYTE
 ACCELERATOR_PIECE = 1024 * MEBIBYTE
 LONG = 512  # tokens beyond which an accelerator's memory, too, is worth saving
