@@ -14,8 +14,12 @@ import pytest
 from typer.testing import CliRunner
 
 from foldwright.cli.main import app
+from foldwright.models.af2.presets import PRESETS
 from foldwright.pipeline import infer, memory
 from foldwright.pipeline.infer import Runner
+from foldwright.pipeline.options import Options, parse_overrides
+from foldwright.weights.deepmind_af2 import manifest
+from foldwright.weights.rule import rule_parameters
 
 UBIQUITIN = Path(__file__).parents[2] / "examples" / "ubiquitin.a3m"
 TINY = (
@@ -151,6 +155,35 @@ def test_a_template_is_read_and_counted(tmp_path):
     assert predict(tmp_path, other, "--templates", template).exit_code == 0
     (made,) = read(tmp_path / "out" / "b" / "run.json")["predictions"].values()
     assert made["templates_used"] == 1
+
+
+def test_a_parameter_file_gives_what_the_same_numbers_give_without_it(tmp_path, rows, monkeypatch):
+    monkeypatch.setenv("FOLDWRIGHT_CACHE", str(tmp_path / "cache"))
+    config = Options(overrides=parse_overrides(TINY.split())).config("model_2_ptm")
+    folder = tmp_path / "parameters"
+    folder.mkdir()
+    np.savez(folder / "params_model_2_ptm.npz", **rule_parameters(manifest(config)))
+    generated = predict(tmp_path, rows, "--model", "model_2_ptm")
+    plddt = read(tmp_path / "out" / "job" / "model_2_ptm_seed0_scores.json")["plddt"]
+    for place in (folder, folder / "params_model_2_ptm.npz"):
+        result = run(rows, "--weights", place, "--out", tmp_path / place.name, *SMALL)
+        assert result.exit_code == 0, result.stderr
+        assert "mean nothing" not in result.stdout
+        (made,) = read(tmp_path / place.name / "job" / "run.json")["predictions"].values()
+        assert made["model"] == "model_2_ptm"
+        assert made["weights"]["source"].endswith("params_model_2_ptm.npz")
+        assert "remark" not in made
+        assert read(tmp_path / place.name / "job" / "model_2_ptm_seed0_scores.json")["plddt"] == plddt
+    assert "mean nothing" in generated.stdout
+
+
+def test_every_official_model_predicts(tmp_path):
+    job = written(tmp_path, ">a\nMKTAYI:GSHM\n")
+    result = predict(tmp_path, job, "--model", "monomer,monomer_ptm,multimer,multimer_v2")
+    assert result.exit_code == 0, result.stderr
+    assert len(result.stdout.splitlines()) == 20
+    order = read(tmp_path / "out" / "a" / "ranking.json")["order"]
+    assert sorted(order) == sorted(f"{name}_seed0" for name in PRESETS)
 
 
 # Reproducible, and done only once
