@@ -17,7 +17,7 @@ from time import perf_counter
 
 import machine
 import torch
-from inputs import randomise, real_mask
+from inputs import pair_mask, randomise, real_mask
 
 from foldwright import kernels
 from foldwright.models.af2.config import Evoformer
@@ -84,7 +84,7 @@ def make(n: int, precision: str, textbook: bool) -> tuple[EvoformerBlock, list[t
     block = randomise(EvoformerBlock(sizes)).eval()
     if not textbook:
         kernels.install(block, kernels.plan("cpu", n, training=False, precision=precision))
-    masks = [real_mask(ROWS, n), real_mask(n, n)]
+    masks = [real_mask(ROWS, n, empty_rows=2), pair_mask(n)]
     return block, [torch.randn(ROWS, n, sizes.c_m), torch.randn(n, n, sizes.c_z), *masks]
 
 

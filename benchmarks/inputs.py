@@ -6,13 +6,17 @@ from torch import Tensor, nn
 from foldwright.features.batch import AF2Batch, ClusteredMSA, ExtraMSA, MaskedMSA, Residues, Templates
 
 
-def real_mask(rows: int, columns: int) -> Tensor:
-    """As alignments are: the last residues are padding, the last rows are empty, some cells are missing."""
-    mask = (torch.rand(rows, columns) > 0.1).float()
+def real_mask(rows: int, columns: int, empty_rows: int) -> Tensor:
+    """As features make them: the last residues are padding in every row, and the last rows are empty."""
+    mask = torch.ones(rows, columns)
     mask[:, -max(1, columns // 40) :] = 0
-    mask[-max(1, rows // 64) :] = 0
-    mask[0, : columns // 2] = 1
+    mask[rows - empty_rows :] = 0
     return mask
+
+
+def pair_mask(n: int) -> Tensor:
+    """One where both residues are real."""
+    return real_mask(n, n, max(1, n // 40))
 
 
 @torch.no_grad()
@@ -39,12 +43,12 @@ def random_batch(n: int, num_clusters: int, num_extra: int, num_templates: int, 
             mask=torch.ones(n),
         ),
         target_feat=torch.rand(n, c_target),
-        msa=ClusteredMSA(feat=torch.rand(num_clusters, n, 49), mask=real_mask(num_clusters, n)),
+        msa=ClusteredMSA(feat=torch.rand(num_clusters, n, 49), mask=real_mask(num_clusters, n, 2)),
         extra_msa=ExtraMSA(
             aatype=torch.randint(22, (num_extra, n)),
             has_deletion=torch.rand(num_extra, n),
             deletion_value=torch.rand(num_extra, n),
-            mask=real_mask(num_extra, n),
+            mask=real_mask(num_extra, n, 2),
         ),
         templates=Templates(
             aatype=torch.randint(20, (num_templates, n)),

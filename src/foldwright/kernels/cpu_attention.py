@@ -24,14 +24,16 @@ class CPUAttention(Fast):
         core = self.core
         assert core.gate is not None
         weight = stacked_weights(core.query, core.key, core.value, core.gate, dtype=dtype)
-        b = None if b is None else b.to(dtype)
         erased = ((1 - mask.contiguous()) * ERASED).to(dtype)[:, None, None, :]
+        b = erased.new_zeros(()) if b is None else b.to(dtype)
+        shared = b + erased[:1]
         out = torch.empty_like(x, memory_format=torch.contiguous_format)
-        row_bytes = x.shape[1] * (weight.shape[0] + (0 if b is None else core.heads * x.shape[1])) * dtype.itemsize
+        row_bytes = (x.shape[1] * len(weight) + b.numel()) * dtype.itemsize
         for rows in self.pieces(len(x), row_bytes):
+            # Most rows are masked as the first one is, by the padding after the last residue: one sum serves them all.
+            bias = shared if (erased[rows] == erased[:1]).all() else b + erased[rows]
             y = normalised(x[rows], self.norm, dtype)
             q, k, v, g = torch.nn.functional.linear(y, weight).unflatten(-1, (4, core.heads, -1)).unbind(-3)
-            bias = erased[rows] if b is None else b + erased[rows]
             o = _attend(q, k, v, bias)
             o.mul_(g.add_(core.gate.bias.to(dtype).view(core.heads, -1)).sigmoid_())
             linear_into(out[rows].flatten(0, 1), o.flatten(2).flatten(0, 1), core.out)
