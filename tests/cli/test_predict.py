@@ -122,6 +122,15 @@ def test_generated_parameters_are_said_to_mean_nothing_in_every_file(tmp_path):
     assert "CAVEAT" in (out / "ranked_0.pdb").read_text()
 
 
+def test_a_sequence_without_relatives_is_predicted_with_a_warning(tmp_path, rows):
+    alone = predict(tmp_path, written(tmp_path, ">a\nMKTAYI\n"))
+    assert alone.exit_code == 0
+    assert alone.stderr.startswith("foldwright: a: warning: no alignment")
+    assert "no alignment" in read(tmp_path / "out" / "a" / "run.json")["warnings"][0]
+    assert predict(tmp_path, rows).stderr == ""
+    assert read(tmp_path / "out" / "job" / "run.json")["warnings"] == []
+
+
 def test_a_complex_in_a_table_has_scores_by_chain_and_by_pair(tmp_path):
     table = written(tmp_path, "id,sequence\nmono,MKTAYIAK\npair,MKTAYIAK:GSHMLEDP\n", "jobs.csv")
     assert predict(tmp_path, table).exit_code == 0

@@ -8,7 +8,7 @@ from foldwright.features.af2 import ChainFeatures, Example, monomer_example, mul
 from foldwright.features.batch import Templates
 from foldwright.features.templates import stack, templates_of_file
 from foldwright.io.alignment import Alignment
-from foldwright.io.job import Job
+from foldwright.io.job import ChainInput, Job
 from foldwright.pipeline.plan import Network, Plan
 
 Form = tuple[int, bool]  # which job, and whether for a multimer network
@@ -44,6 +44,19 @@ def chain_features(job: Job) -> list[ChainFeatures]:
         )
         for chain, templates in zip(job.chains, chain_templates(job), strict=True)
     ]
+
+
+def warnings_of(job: Job) -> list[str]:
+    """What makes a prediction of this job less reliable than its reader may think."""
+    alone = [name for name, chain in zip(job.chain_ids, job.chains, strict=True) if not _has_relatives(chain)]
+    if not alone:
+        return []
+    which = "no alignment" if len(job.chains) == 1 else f"no alignment for chain {', '.join(alone)}"
+    return [f"{which}: predicted from the sequence alone, which is rarely reliable. Give one with --alignments."]
+
+
+def _has_relatives(chain: ChainInput) -> bool:
+    return any(rows is not None and len(rows) > 1 for rows in (chain.alignment, chain.paired))
 
 
 def chain_templates(job: Job) -> list[Templates | None]:

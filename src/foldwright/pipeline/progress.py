@@ -26,6 +26,9 @@ class Silent:
     def skip(self, job: str, name: str) -> None:
         """A prediction was there already, made by the same options, weights and input."""
 
+    def warn(self, job: str, text: str) -> None:
+        """Something about a job that makes its result worth less."""
+
     def fail(self, job: str, why: str) -> None:
         """A job failed; the others go on."""
         print(f"foldwright: {why}" if job in why else f"foldwright: {job}: {why}", file=sys.stderr, flush=True)
@@ -39,6 +42,9 @@ class Plain(Silent):
 
     def finish(self, job: str, name: str, where: str, scores: str, seconds: float) -> None:
         print(f"{job} {name} {scores} {seconds:.0f} s {where}".replace("  ", " "), flush=True)
+
+    def warn(self, job: str, text: str) -> None:
+        print(f"foldwright: {job}: warning: {text}", file=sys.stderr, flush=True)
 
     def skip(self, job: str, name: str) -> None:
         print(f"{job} {name} already done with the same options, weights and input: skipped", flush=True)
@@ -58,6 +64,9 @@ class Live(Silent):
         if text != self.said:
             self.console.print(text, style="bold", markup=False)
         self.said = text
+
+    def warn(self, job: str, text: str) -> None:
+        self.console.print(f"{job}  {text}", style="yellow", markup=False)
 
     def start(self, name: str, num_passes: int) -> None:
         columns = (TextColumn("  {task.description}"), BarColumn(20), TextColumn("{task.fields[step]}"))

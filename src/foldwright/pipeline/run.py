@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from foldwright.io.job import Job
-from foldwright.pipeline.features import Featuriser
+from foldwright.pipeline.features import Featuriser, warnings_of
 from foldwright.pipeline.folder import explain
 from foldwright.pipeline.infer import Runner, build
 from foldwright.pipeline.plan import Network, Plan
@@ -38,6 +38,9 @@ class Run:
         running = {job.name.casefold() for job in self.plan.jobs}
         for failure in self.plan.failures:
             yield self.fail(failure.job, failure.error, owns_folder=failure.job.casefold() not in running)
+        for job in self.plan.jobs:
+            for warning in warnings_of(job):
+                self.report.warn(job.name, warning)
         try:
             for network in self.plan.networks:
                 yield from self.results_of(network)

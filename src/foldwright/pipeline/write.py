@@ -10,6 +10,7 @@ from typing import Any
 
 from foldwright.io.job import Job
 from foldwright.io.mmcif import read_mmcif
+from foldwright.pipeline.features import warnings_of
 from foldwright.pipeline.folder import JobFolder
 from foldwright.pipeline.plan import Network, Plan
 from foldwright.pipeline.records import machine, read_json, to_json, versions
@@ -91,6 +92,7 @@ class Writer:
             "job": self.job.name,
             "source": self.job.source,
             "chains": chains,
+            "warnings": warnings_of(self.job),
             "options": self.plan.options,
             "versions": versions(),
             "machine": machine(self.plan.device),
