@@ -281,6 +281,15 @@ def test_a_job_that_fails_while_it_runs_does_not_stop_the_others(tmp_path, monke
     assert "memory ran out" in status["why"]
 
 
+def test_a_job_whose_folder_cannot_be_written_does_not_stop_the_others(tmp_path):
+    (tmp_path / "out").mkdir()
+    written(tmp_path / "out", "a file where the folder should be", "two")
+    result = predict(tmp_path, written(tmp_path, ">one\nMKTAYI\n>two\nMKTAGI\n>three\nGSHMLE\n"))
+    assert result.exit_code == 1
+    assert str(tmp_path / "out" / "two") in result.stderr
+    assert read(tmp_path / "out" / "three" / "status.json")["status"] == "done"
+
+
 def test_two_jobs_of_one_name_do_not_share_a_folder(tmp_path):
     result = predict(tmp_path, written(tmp_path, ">a\nMKTAYI\n"), written(tmp_path, ">a\nGSHMLE\n", "other.fasta"))
     assert result.exit_code == 1

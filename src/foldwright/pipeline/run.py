@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from foldwright.errors import InputError
 from foldwright.io.job import Job
 from foldwright.pipeline.features import Featuriser, warnings_of
 from foldwright.pipeline.folder import explain
@@ -92,7 +94,8 @@ class Run:
             yield self.fail(job.name, error)
         except (KeyboardInterrupt, SystemExit):
             if folder := self.plan.folder(job.name):
-                folder.set_status("interrupted")
+                with suppress(InputError):
+                    folder.set_status("interrupted")
             raise
 
     def kept(self, network: Network, job: Job, seed: int) -> Prediction:
@@ -135,7 +138,8 @@ class Run:
         if owns_folder:
             self.failed.add(job)
             if folder:
-                folder.set_failed(error)
+                with suppress(InputError):  # where nothing can be written any more, the message above has to do
+                    folder.set_failed(error)
         return FailedJob(job=job, error=error)
 
 
