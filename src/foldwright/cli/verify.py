@@ -10,14 +10,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from foldwright.cli.verify_objective import OBJECTIVE
 from foldwright.errors import InputError
-from foldwright.pipeline import verify_af2
-from foldwright.pipeline.verify import TOLERANCE, Bundle, Comparison, Computed, compare_all, find_bundles
+from foldwright.verification import af2
+from foldwright.verification.bundles import TOLERANCE, Bundle, Comparison, Computed, compare_all, find_bundles
 
-FAMILIES: dict[str, Callable[[Bundle, str], Computed]] = {
-    "af2": lambda bundle, dtype: verify_af2.compute(bundle, dtype, OBJECTIVE),
-}
+FAMILIES: dict[str, Callable[[Bundle, str], Computed]] = {"af2": af2.compute}
 FAILED = 1
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from foldwright.geometry.rigid import Rigid
 from foldwright.geometry.rotation import rotation_from_quaternion
 from foldwright.losses.confidence import aligned_error_loss, is_well_resolved
-from foldwright.pipeline.verify_af2 import Run
+from foldwright.verification.af2_run import Run
 
 SEARCHED = 40  # values of which all subsets are searched, in two halves
 

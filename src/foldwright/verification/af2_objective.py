@@ -1,4 +1,4 @@
-"""What training adds to the verification of AlphaFold 2: losses, violations, the true structure renamed."""
+"""Outputs of AlphaFold 2 that need the true structure: losses, violations, the truth renamed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from functools import partial
 
 from torch import Tensor
 
-from foldwright.cli.verify_diagonal import noise_of_diagonal, range_of_diagonal
 from foldwright.losses.violations import ViolationMetrics, Violations
-from foldwright.pipeline.verify_af2 import Objective, Run, Table
 from foldwright.training import objective_af2
 from foldwright.training.objective_af2 import LossTerms, LossWeights, RenamedTruth, measures_of
+from foldwright.verification.af2_diagonal import noise_of_diagonal, range_of_diagonal
+from foldwright.verification.af2_run import Run, Table
 
 
 def terms(run: Run) -> LossTerms:
@@ -113,5 +113,3 @@ TABLE: Table = {
 }
 
 SLACK = {"loss_predicted_aligned_error": range_of_diagonal, "loss_total": weighted_range}
-
-OBJECTIVE = Objective(TABLE, loss_with_noise, SLACK)

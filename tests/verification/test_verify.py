@@ -10,9 +10,9 @@ import torch
 from typer.testing import CliRunner
 
 from foldwright.cli.verify import compared
-from foldwright.cli.verify_diagonal import closest_subset
 from foldwright.errors import InputError
-from foldwright.pipeline.verify import Output, compare, find_bundles, read_bundle, relative_error
+from foldwright.verification.af2_diagonal import closest_subset
+from foldwright.verification.bundles import Output, compare, find_bundles, read_bundle, relative_error
 
 STORED = Path(__file__).parents[1] / "oracles" / "af2" / "e2e"
 SHARED = Path(__file__).parents[3] / "shared" / "oracles" / "af2" / "e2e"
