@@ -15,9 +15,7 @@ MEASURE = Path(__file__).parents[2] / "benchmarks" / "measure_memory.py"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "sizes", [(144, 32, 128, 2), (96, 32, 2000, 0)], ids=["pairs and templates", "deep alignment"]
-)
+@pytest.mark.parametrize("sizes", [(144, 32, 128, 2), (96, 32, 2000, 0)], ids=["pairs and templates", "deep alignment"])
 def test_the_estimate_is_near_the_measured_peak(sizes):
     command = [sys.executable, str(MEASURE), *map(str, sizes)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
