@@ -32,7 +32,7 @@ def test_the_readme_s_python_runs(tmp_path):
     assert done.stdout.startswith("(76, 37, 3)")
 
 
-@pytest.mark.parametrize("example", sorted(p.name for p in (ROOT / "examples").glob("*.py") if p.stem != "demo"))
+@pytest.mark.parametrize("example", sorted(p.name for p in (ROOT / "examples").glob("*.py")))
 def test_examples_run(example, tmp_path):
     program = [sys.executable, str(ROOT / "examples" / example)]
     done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=300)

@@ -12,7 +12,7 @@ from foldwright.models.af2.config import AF2
 from foldwright.models.af2.embed import ExtraMSAEmbedder, RecyclingEmbedder, input_embedder
 from foldwright.models.af2.evoformer import EvoformerStack, ExtraMSAStack
 from foldwright.models.af2.outputs import Previous, Representations
-from foldwright.models.af2.templates import no_templates, pairs, template_embedder, template_rows
+from foldwright.models.af2.templates import MultimerTemplates, no_templates, pairs, template_embedder, template_rows
 
 
 class Trunk(nn.Module):
@@ -36,8 +36,8 @@ class Trunk(nn.Module):
         pair_mask = pairs(batch.residues.mask)
         m, z = self.embed(batch, previous)
         num_rows, msa_mask = m.shape[-3], batch.msa.mask
-        if self.template_embedder is not None and self.template_rows is not None:
-            templates = templates_of(batch)
+        templates = self.templates_of(batch)
+        if templates is not None and self.template_embedder is not None and self.template_rows is not None:
             z = z + self.template_embedder(z, templates, batch.residues)
             a, a_mask = self.template_rows(templates)
             m, msa_mask = torch.cat([m, a], dim=-3), torch.cat([msa_mask, a_mask.to(msa_mask)], dim=-2)
@@ -58,8 +58,9 @@ class Trunk(nn.Module):
         first, others = m[..., :1, :, :], m[..., 1:, :, :]
         return torch.cat([first + m_first[..., None, :, :], others], dim=-3), z + z_update
 
-
-def templates_of(batch: AF2Batch) -> Templates:
-    """The templates of the batch, or the one empty slot that stands for none."""
-    templates = batch.templates
-    return no_templates(batch.residues) if templates is None or templates.mask.shape[-1] == 0 else templates
+    def templates_of(self, batch: AF2Batch) -> Templates | None:
+        """The templates of the batch. Without any, a multimer sees one empty slot, which adds biases to every pair;
+        a monomer none, for an empty slot adds exactly nothing there."""
+        if batch.templates is not None and batch.templates.mask.shape[-1] > 0:
+            return batch.templates
+        return no_templates(batch.residues) if isinstance(self.template_embedder, MultimerTemplates) else None
