@@ -25,7 +25,7 @@ from foldwright.models.af2.evoformer import EvoformerBlock
 
 ROWS = 128
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-BUDGET = 40.0  # seconds for one line; types without hardware are slow
+BUDGET = 25.0  # seconds for one line; types without hardware are slow
 
 
 def main() -> None:
