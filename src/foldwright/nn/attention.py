@@ -1,6 +1,5 @@
 """Gated multi-head attention, the core that every attention layer of AlphaFold 2 shares."""
 
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
