@@ -36,16 +36,24 @@ def main() -> None:
         return
     print(machine.describe())
     kernels.keep_large_allocations()
-    for precision in options.precisions:
+    for precision in options.precisions or precisions_in_hardware():
         for n in options.residues:
             report(n, precision, options.textbook)
+
+
+def precisions_in_hardware() -> list[str]:
+    """float32, and bfloat16 where it is not emulated."""
+    if kernels.has_bfloat16("cpu"):
+        return list(TYPES)
+    print("bfloat16: emulated by this processor, not measured (--precisions bfloat16 does); `auto` takes float32 here")
+    return ["float32"]
 
 
 def arguments() -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--residues", type=int, nargs="+", default=[64, 128, 256, 384])
-    parser.add_argument("--precisions", nargs="+", default=list(TYPES), choices=TYPES)
+    parser.add_argument("--precisions", nargs="+", choices=TYPES, help="by default those in hardware")
     parser.add_argument("--textbook", action="store_true", help="without kernels")
     parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()

@@ -4,5 +4,15 @@ from foldwright.kernels.allocator import keep_large_allocations
 from foldwright.kernels.checking import CheckResult
 from foldwright.kernels.installing import install, self_check, uninstall
 from foldwright.kernels.planning import Plan, plan
+from foldwright.kernels.precision import has_bfloat16
 
-__all__ = ["CheckResult", "Plan", "install", "keep_large_allocations", "plan", "self_check", "uninstall"]
+__all__ = [
+    "CheckResult",
+    "Plan",
+    "has_bfloat16",
+    "install",
+    "keep_large_allocations",
+    "plan",
+    "self_check",
+    "uninstall",
+]

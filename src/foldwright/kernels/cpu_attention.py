@@ -21,21 +21,20 @@ class CPUAttention(Fast):
     def each_row(self, x: Tensor, mask: Tensor, b: Tensor | None) -> Tensor:
         """Gated self-attention along the rows of x [r l c], with logits b [1 h l l] common to them."""
         dtype = self.product_dtype or x.dtype
-        core = self.core
+        core, length = self.core, x.shape[1]
         assert core.gate is not None
         weight = stacked_weights(core.query, core.key, core.value, core.gate, dtype=dtype)
-        erased = ((1 - mask.contiguous()) * ERASED).to(dtype)[:, None, None, :]
-        b = erased.new_zeros(()) if b is None else b.to(dtype)
-        shared = b + erased[:1]
+        gate_bias = core.gate.bias.to(dtype).view(core.heads, -1)
+        logits = RowLogits(mask, b, dtype)
         out = torch.empty_like(x, memory_format=torch.contiguous_format)
-        row_bytes = (x.shape[1] * len(weight) + b.numel()) * dtype.itemsize
-        for rows in self.pieces(len(x), row_bytes):
-            # Most rows are masked as the first one is, by the padding after the last residue: one sum serves them all.
-            bias = shared if (erased[rows] == erased[:1]).all() else b + erased[rows]
-            y = normalised(x[rows], self.norm, dtype)
-            q, k, v, g = torch.nn.functional.linear(y, weight).unflatten(-1, (4, core.heads, -1)).unbind(-3)
-            o = _attend(q, k, v, bias)
-            o.mul_(g.add_(core.gate.bias.to(dtype).view(core.heads, -1)).sigmoid_())
+        pieces = list(self.pieces(len(x), length * len(weight) * dtype.itemsize))
+        buffer = x.new_empty(pieces[0].stop * length, len(weight), dtype=dtype)  # written again by every piece
+        for rows in pieces:
+            y = normalised(x[rows], self.norm, dtype).flatten(0, 1)
+            projected = torch.mm(y, weight.t(), out=buffer[: len(y)])
+            q, k, v, g = projected.unflatten(-1, (4, core.heads, -1)).unflatten(0, (-1, length)).unbind(-3)
+            o = logits.attend(q, k, v, rows)
+            o.mul_(g.add_(gate_bias).sigmoid_())
             linear_into(out[rows].flatten(0, 1), o.flatten(2).flatten(0, 1), core.out)
         return out
 
@@ -49,8 +48,27 @@ class CPUAttention(Fast):
         return b[None]
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-    """Softmax attention of [r l h c], each row of its own."""
+class RowLogits:
+    """What is added to the logits of each row: those that rows share, and where a row is masked."""
+
+    def __init__(self, mask: Tensor, b: Tensor | None, dtype: torch.dtype):
+        self.erased = ((1 - mask.contiguous()) * ERASED).to(dtype)[:, None, None, :]
+        self.common = None if b is None else b.to(dtype)
+        # Most rows are masked as the first one is, by the padding after the last residue: one sum serves them all.
+        self.is_odd = (mask != mask[:1]).any(-1).tolist()
+        self.shared = None if b is None else b.to(dtype) + self.erased[:1]
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, rows: slice) -> Tensor:
+        """Softmax attention of [r l h c], each row of its own."""
+        if self.common is None:
+            return _attend(q, k, v, self.erased[rows])
+        if not any(self.is_odd[rows]):
+            return _attend(q, k, v, self.shared)
+        one_by_one = zip(q.split(1), k.split(1), v.split(1), self.erased[rows].split(1), strict=True)
+        return torch.cat([_attend(q, k, v, self.common + erased) for q, k, v, erased in one_by_one])
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     q, k, v = (x.transpose(1, 2) for x in (q, k, v))
     return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2)
 

@@ -29,13 +29,14 @@ def resolve(precision: str, device: torch.device) -> str:
 @cache
 def speed_up(device_type: str) -> float:
     """How many times faster a matrix product runs in bfloat16 than in float32, measured once; 0 if not in hardware."""
-    if not _has_bfloat16(device_type):
+    if not has_bfloat16(device_type):
         return 0.0
     device = torch.device(device_type)
     return _seconds(torch.float32, device) / _seconds(torch.bfloat16, device)
 
 
-def _has_bfloat16(device_type: str) -> bool:
+def has_bfloat16(device_type: str) -> bool:
+    """Whether the device multiplies bfloat16 in hardware."""
     if device_type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # Without these instructions bfloat16 is emulated, several times slower than float32.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from foldwright import kernels
 from foldwright.errors import InputError
 from foldwright.io.job import Job
 from foldwright.pipeline.features import Featuriser, warnings_of
@@ -40,6 +41,8 @@ class Run:
         running = {job.name.casefold() for job in self.plan.jobs}
         for failure in self.plan.failures:
             yield self.fail(failure.job, failure.error, owns_folder=failure.job.casefold() not in running)
+        if self.plan.options.precision == "bfloat16" and not kernels.has_bfloat16(self.plan.device.type):
+            self.report.warn("--precision bfloat16", "emulated on this device, many times slower. Use auto or float32.")
         for job in self.plan.jobs:
             for warning in warnings_of(job):
                 self.report.warn(job.name, warning)
