@@ -43,12 +43,12 @@ def test_examples_run(example, tmp_path):
 @pytest.mark.parametrize("command", commands())
 def test_commands_of_the_pages_exist(command):
     words = shlex.split(command, comments=True)[1:]
-    group = typer.main.get_command(app)
-    known = {"-h", "--help"}
-    while words and hasattr(group, "commands") and words[0] in group.commands:
-        group = group.commands[words.pop(0)]
-        known |= {name for parameter in group.params for name in parameter.opts}
-    assert not hasattr(group, "commands"), f"{command}: no such command"
+    found = typer.main.get_command(app)
+    while isinstance(found, typer.core.TyperGroup):
+        assert words, f"{command}: a group of commands"
+        found = found.get_command(typer.Context(found), words.pop(0))
+    assert found is not None, f"{command}: no such command"
+    known = {name for parameter in found.params for name in parameter.opts} | {"-h", "--help"}
     assert {word for word in words if word.startswith("-")} <= known
 
 

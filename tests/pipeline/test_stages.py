@@ -14,15 +14,16 @@ def test_each_stage_has_its_own_seconds_and_a_repeated_one_adds_up():
     for name, seconds in (("a", 0.02), ("b", 0.05), ("a", 0.02)):
         with stages.measure(name):
             time.sleep(seconds)
-    assert 0.04 <= stages.seconds["a"] < 0.05 <= stages.seconds["b"] + 0.02
+    assert stages.seconds["a"] >= 0.04
+    assert stages.seconds["b"] >= 0.05
     assert list(stages.as_record()) == ["a", "b"]
 
 
 def test_the_peak_of_a_stage_does_not_count_what_an_earlier_one_freed():
     stages = Stages()
-    with stages.measure("large"):
-        with mmap.mmap(-1, 200_000_000) as large:  # goes back to the system at once, whatever the allocator keeps
-            large.write(b"1" * 200_000_000)
+    # Mapped memory goes back to the system at once, whatever the allocator keeps.
+    with stages.measure("large"), mmap.mmap(-1, 200_000_000) as large:
+        large.write(b"1" * 200_000_000)
     with stages.measure("small"):
         sum(range(1000))
     if not Path("/proc/self/clear_refs").exists():
