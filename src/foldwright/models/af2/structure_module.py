@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from foldwright.chem import atoms, rigid_groups
+from foldwright.chem.atoms import ATOM14_MASK
+from foldwright.chem.rigid_groups import ATOM14_POSITIONS, ATOM14_TO_RIGID_GROUP, RIGID_GROUP_FRAMES
 from foldwright.geometry.rigid import Rigid
 from foldwright.geometry.rotation import rotation_from_quaternion
 from foldwright.geometry.torsion import rotation_about_x
@@ -205,7 +206,7 @@ class StructureModule(nn.Module):
             layers.append(self.layer(s, s_initial, z, backbone, aatype, mask))
             # Gradients of a rotation through many layers are unstable (Suppl. 1.8.1).
             s, backbone = layers[-1].single, layers[-1].backbone.detach_rotation()
-        return self.collect(layers, residue_atoms("ATOM14_MASK", aatype, s) * mask[..., None])
+        return self.collect(layers, of_residues(ATOM14_MASK, aatype, s) * mask[..., None])
 
     def layer(self, s: Tensor, s_initial: Tensor, z: Tensor, backbone: Rigid, aatype: Tensor, mask: Tensor) -> Layer:
         """One iteration of Alg. 20 (lines 6-14, 23-24)."""
@@ -244,18 +245,18 @@ def all_atom_coordinates(
     AF2 Suppl. Alg. 24 "computeAllAtomCoordinates".
     """
     frames = torsion_frames(backbone, torsions, aatype)
-    group = residue_atoms("ATOM14_TO_RIGID_GROUP", aatype, aatype).long()
+    group = of_residues(ATOM14_TO_RIGID_GROUP, aatype, aatype).long()
     of_atom = Rigid(
         torch.take_along_dim(frames.rotation, group[..., None, None], dim=-3),
         torch.take_along_dim(frames.translation, group[..., None], dim=-2),
     )
-    positions = of_atom.apply(residue_atoms("ATOM14_POSITIONS", aatype, torsions))
-    return frames, positions * residue_atoms("ATOM14_MASK", aatype, torsions)[..., None]
+    positions = of_atom.apply(of_residues(ATOM14_POSITIONS, aatype, torsions))
+    return frames, positions * of_residues(ATOM14_MASK, aatype, torsions)[..., None]
 
 
 def torsion_frames(backbone: Rigid, torsions: Float[Tensor, "*batch n 7 2"], aatype: Int[Tensor, "*batch n"]) -> Rigid:
     """Every group turned by its torsion and hung on the group before it (Alg. 24 lines 1-10)."""
-    local = Rigid.from_matrix(residue_atoms("RIGID_GROUP_FRAMES", aatype, torsions))
+    local = Rigid.from_matrix(of_residues(RIGID_GROUP_FRAMES, aatype, torsions))
     no_turn = torsions.new_tensor([0.0, 1.0]).expand(*torsions.shape[:-2], 1, 2)
     turned = local @ make_rot_x(torch.cat([no_turn, torsions], dim=-2))
     groups = [turned[..., i] for i in range(5)]  # up to chi1 all hang on the backbone
@@ -272,7 +273,6 @@ def make_rot_x(alpha: Float[Tensor, "*batch 2"]) -> Rigid:
     return Rigid(rotation_about_x(alpha), alpha.new_zeros(*alpha.shape[:-1], 3))
 
 
-def residue_atoms(table: str, aatype: Int[Tensor, "*batch n"], like: Tensor) -> Tensor:
-    """Rows of a table of foldwright.chem for these residue types, with the dtype and device of `like`."""
-    home = rigid_groups if hasattr(rigid_groups, table) else atoms
-    return torch.as_tensor(np.asarray(getattr(home, table)), dtype=like.dtype, device=like.device)[aatype.long()]
+def of_residues(table: np.ndarray, aatype: Int[Tensor, "*batch n"], like: Tensor) -> Tensor:
+    """The rows of a table of foldwright.chem for these residue types, with the dtype and device of `like`."""
+    return torch.as_tensor(table, dtype=like.dtype, device=like.device)[aatype.long()]
