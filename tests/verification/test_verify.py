@@ -149,6 +149,16 @@ def test_only_valid_entries_are_compared(bundle):
     json.dumps(everything.as_record(), allow_nan=False)
 
 
+def test_a_range_of_rounding_passes_what_lies_in_it_and_nothing_else(bundle):
+    ours = Output(torch.tensor(10.0), slack=(-0.5, 0.2))
+    verdicts = {
+        theirs: compare(read_bundle(bundle), "x", ours, np.array(theirs), 1e-6) for theirs in (9.6, 10.1, 9.4, 10.3)
+    }
+    assert [record.passed for record in verdicts.values()] == [True, True, False, False]
+    assert verdicts[9.6].relative_error == pytest.approx(0.4 / 9.6)  # the plain difference is still told
+    assert not compare(read_bundle(bundle), "x", Output(torch.tensor(10.0)), np.array(10.1), 1e-6).passed
+
+
 def test_relative_error_of_zeros():
     zero, one = torch.zeros(3), torch.ones(3)
     assert relative_error(zero, zero) == 0
