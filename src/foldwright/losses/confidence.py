@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from foldwright.geometry.distances import smooth_distances
 from foldwright.geometry.rigid import Rigid
 from foldwright.losses.reduce import cross_entropy, masked_mean
 
@@ -65,10 +66,14 @@ def experimentally_resolved_loss(
     return masked_mean(errors, exists, num_axes=2, eps=1e-8)
 
 
-def is_well_resolved(resolution: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
-    """1 where the experiment is good enough to teach confidence: 0.1 to 3.0 angstrom (AF2 Suppl. 1.9.6)."""
-    return ((resolution >= 0.1) & (resolution <= 3.0)).to(resolution)
+def is_well_resolved(resolution: Float[Tensor, "*batch"], unknown: float = 0.0) -> Float[Tensor, "*batch"]:
+    """1 where the experiment is good enough to teach confidence: 0.1 to 3.0 angstrom (AF2 Suppl. 1.9.6).
+
+    `unknown` where the resolution is 0, which stands for one that is not known; the released program leaves those out.
+    """
+    well = ((resolution >= 0.1) & (resolution <= 3.0)).to(resolution)
+    return torch.where(resolution == 0, torch.full_like(resolution, unknown), well)
 
 
 def _distances(points: Tensor) -> Tensor:
-    return torch.sqrt((points[..., :, None, :] - points[..., None, :, :]).square().sum(-1) + 1e-10)
+    return smooth_distances(points, points, eps=1e-10)

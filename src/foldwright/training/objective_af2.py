@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxtyping import Float
 from torch import Tensor
 
 from foldwright.chem import bonds, rigid_groups
 from foldwright.features.batch import MaskedMSA, Residues, TensorGroup
-from foldwright.features.structure import CA, StructureLabels
+from foldwright.features.structure import CA, C, N, StructureLabels
 from foldwright.geometry.rigid import Rigid
 from foldwright.losses import confidence, renaming, violations
 from foldwright.losses.distogram import distogram_loss
@@ -35,11 +35,23 @@ class LossWeights:
     plddt: float = 0.01
     experimentally_resolved: float = 0.01  # 0 in initial training
     aligned_error: float = 0.1  # Suppl. 1.9.7: only with the PAE head
+    # How much a structure of unknown resolution teaches confidence, next to one of 0.1 to 3 angstrom (Suppl. 1.9.6).
+    unknown_resolution: float = 0.0
 
 
 def initial_training() -> LossWeights:
     """Before fine-tuning: no violations, no resolved atoms, no aligned error (AF2 Suppl. equation 7, Table 4)."""
     return LossWeights(violation=0.0, experimentally_resolved=0.0, aligned_error=0.0)
+
+
+def fine_tuning() -> LossWeights:
+    """Violations and resolved atoms count, aligned errors do not yet (AF2 Suppl. equation 7, Table 4)."""
+    return LossWeights(aligned_error=0.0)
+
+
+def fine_tuning_ptm() -> LossWeights:
+    """Fine-tuning of the networks that predict aligned errors (AF2 Suppl. 1.9.7)."""
+    return LossWeights()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +74,11 @@ class StructureTerms(TensorGroup):
             + weights.angle_norm * self.angle_norm
             + weights.violation * self.violation
         )
+
+    def without_sidechains(self, has_sidechains: Float[Tensor, "*batch"]) -> StructureTerms:
+        """The same, 0 where side chains are unknown but for the backbone's own error."""
+        told = ("sidechain_fape", "chi", "angle_norm", "violation")
+        return replace(self, **{name: getattr(self, name) * has_sidechains for name in told})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,30 +136,49 @@ def loss_terms(
     labels: StructureLabels,
     residues: Residues,
     masked_msa: MaskedMSA,
-    clamped_fraction: float = 1.0,  # Suppl. 1.11.5: 1 for 90% of the batches, 0 for the others
+    clamped_fraction: Float[Tensor, "*batch"] | float = 1.0,  # Suppl. 1.11.5: 1 for 90% of the examples, else 0
     measures: Measures = MONOMER,
+    has_sidechains: Float[Tensor, "*batch"] | None = None,
+    unknown_resolution: float = 0.0,
 ) -> LossTerms:
-    """All that AlphaFold 2 is trained on, for one pass."""
-    well_resolved = confidence.is_well_resolved(labels.resolution)
+    """All that AlphaFold 2 is trained on, for one pass.
+
+    Terms that need more than N, CA and C are 0 where `has_sidechains` is; by default, where no other atom is known.
+    `unknown_resolution` is that of `LossWeights`.
+    """
+    has_sidechains = knows_sidechains(labels) if has_sidechains is None else has_sidechains
+    well_resolved = confidence.is_well_resolved(labels.resolution, unknown_resolution)
     resolved = confidence.experimentally_resolved_loss(
         output.experimentally_resolved_logits, labels.atom_mask, output.atom_mask
     )
     plddt = confidence.plddt_loss(output.plddt_logits, true_lddt(output, labels), labels.atom_mask[..., CA])
+    structure = structure_terms(output.structure, labels, residues, clamped_fraction, measures)
     return LossTerms(
-        structure=structure_terms(output.structure, labels, residues, clamped_fraction, measures),
+        structure=structure.without_sidechains(has_sidechains),
         distogram=distogram_loss(output.distogram_logits, labels.pseudo_beta, labels.pseudo_beta_mask),
         masked_msa=masked_msa_loss(output.masked_msa_logits, masked_msa.true_msa, masked_msa.bert_mask),
         plddt=plddt * well_resolved,
-        experimentally_resolved=resolved * well_resolved,
+        experimentally_resolved=resolved * well_resolved * has_sidechains,
         aligned_error=None if output.pae_logits is None else _aligned_error(output, labels) * well_resolved,
     )
+
+
+def knows_sidechains(labels: StructureLabels) -> Float[Tensor, "*batch"]:
+    """1 where the truth has any atom besides N, CA and C."""
+    others = labels.atom_mask.sum((-2, -1)) - labels.atom_mask[..., [N, CA, C]].sum((-2, -1))
+    return (others > 0).to(labels.atom_mask)
+
+
+def length_weight(residues: Residues) -> Float[Tensor, "*batch"]:
+    """The root of the number of residues after cropping, by which an example's loss is multiplied (AF2 Suppl. 1.9)."""
+    return residues.mask.sum(-1).sqrt()
 
 
 def structure_terms(
     structure: StructureOutput,
     labels: StructureLabels,
     residues: Residues,
-    clamped_fraction: float = 1.0,
+    clamped_fraction: Float[Tensor, "*batch"] | float = 1.0,
     measures: Measures = MONOMER,
 ) -> StructureTerms:
     """The structure module's own terms (AF2 Suppl. Alg. 20 "StructureModule", lines 17, 18 and 28; 1.9.11)."""
@@ -173,7 +209,7 @@ def backbone_fape_of_layers(
     structure: StructureOutput,
     labels: StructureLabels,
     residues: Residues,
-    clamped_fraction: float = 1.0,
+    clamped_fraction: Float[Tensor, "*batch"] | float = 1.0,
     measures: Measures = MONOMER,
 ) -> Float[Tensor, " layers *batch"]:
     """Backbone FAPE after each layer (AF2 Suppl. Alg. 20 "StructureModule", line 17)."""
