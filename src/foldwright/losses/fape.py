@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from foldwright.geometry.distances import squared_lengths_of_products
 from foldwright.geometry.rigid import Rigid
 from foldwright.losses.reduce import masked_mean
 
@@ -38,14 +39,21 @@ def frame_aligned_distances(
 
     AF2 Suppl. Alg. 28 "computeFAPE", lines 1-3. Frames are [*batch f]; truth broadcasts over extra leading axes.
     """
-    return length((_in_frames(frames, points) - _in_frames(true_frames, true_points)).square().sum(-1))
+    # R^T (x - t) of the prediction less that of the truth is one product of matrices.
+    moved = _from_outside(frames, true_frames.shape), _from_outside(true_frames, frames.shape)
+    maps = torch.cat(
+        [moved[0].rotation, -moved[1].rotation, (moved[0].translation - moved[1].translation)[..., None]], -1
+    )
+    both = torch.broadcast_tensors(points, true_points)
+    vectors = torch.cat([*both, torch.ones_like(both[0][..., :1])], dim=-1).transpose(-1, -2)
+    return length(squared_lengths_of_products(maps, vectors))
 
 
-def _in_frames(frames: Rigid, points: Tensor) -> Tensor:
-    """Every point seen from every frame: [*batch f p 3]. Axis by axis, to save memory."""
-    offset = points[..., None, :, :] - frames.translation[..., :, None, :]
-    axes = frames.rotation[..., None, :, :].unbind(-1)
-    return torch.stack([(offset * axis).sum(-1) for axis in axes], dim=-1)
+def _from_outside(frames: Rigid, shape: torch.Size) -> Rigid:
+    """The motions into the frames, broadcast to frames of another shape."""
+    shape = torch.broadcast_shapes(frames.shape, shape)
+    into = frames.invert()
+    return Rigid(into.rotation.expand(*shape, 3, 3), into.translation.expand(*shape, 3))
 
 
 def compute_fape(
@@ -70,13 +78,13 @@ def backbone_fape(
     true_frames: Rigid,
     mask: Float[Tensor, "*mask n"],
     is_same_chain: Float[Tensor, "*mask n n"],
-    clamped_fraction: float = 1.0,
+    clamped_fraction: Float[Tensor, "*mask"] | float = 1.0,
     length: Length = smooth_length,
 ) -> Float[Tensor, "*batch"]:
     """FAPE of C-alpha positions in backbone frames, within chains plus across their interfaces.
 
     AF2 Suppl. Alg. 20 "StructureModule", line 17, clamped at 10 angstrom; `clamped_fraction` mixes in the free error,
-    as 10% of training batches do (1.11.5). Across chains, as in the released AF-Multimer, the clamp is at 1000 and
+    as 10% of training examples do (1.11.5). Across chains, as in the released AF-Multimer, the clamp is at 1000 and
     the unit 20; that part is 0 if there is but one chain.
     """
     distances = frame_aligned_distances(frames, frames.translation, true_frames, true_frames.translation, length)

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from foldwright.geometry.distances import smooth_distances
 from foldwright.geometry.rigid import Rigid
 
 
@@ -57,7 +57,7 @@ def _flat(values: Tensor) -> Tensor:
 
 def _distances(positions: Tensor) -> Tensor:
     points = positions.flatten(-3, -2)
-    return torch.sqrt((points[..., :, None, :] - points[..., None, :, :]).square().sum(-1) + 1e-10)
+    return smooth_distances(points, points, eps=1e-10)
 
 
 def _per_residue(misfit: Tensor, like: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from foldwright.chem import atoms, bonds, residues
+from foldwright.geometry.distances import smooth_distances
 from foldwright.losses.reduce import masked_mean
 
 TOLERANCE_FACTOR = 12.0  # standard deviations of a bond or angle, AF2 Suppl. 1.9.11
@@ -248,4 +249,4 @@ def _norm(v: Tensor) -> Tensor:
 
 
 def _distances(points: Tensor) -> Tensor:
-    return torch.sqrt((points[..., :, None, :] - points[..., None, :, :]).square().sum(-1) + 1e-10)
+    return smooth_distances(points, points, eps=1e-10)
