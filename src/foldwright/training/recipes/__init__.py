@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from foldwright.errors import InputError
 from foldwright.training.recipe import Recipe
 from foldwright.training.recipes import small
+from foldwright.training.recipes.ablations import ABLATIONS, ablated
 
-RECIPES: dict[str, Callable[[], Recipe]] = {"tiny": small.tiny}
+RECIPES: dict[str, Callable[[], Recipe]] = {f.__name__: f for f in (small.tiny,)}
 
 
 def recipe(name: str) -> Recipe:
-    """The recipe of this name.
+    """The recipe of this name; ablations are appended with plus signs: `tiny+no_triangles`.
 
     Raises:
         InputError: an unknown name; the message lists the known ones.
     """
-    if name not in RECIPES:
-        raise InputError(f'unknown recipe "{name}".', field="recipe", remedy=f"Known recipes: {', '.join(RECIPES)}.")
-    return RECIPES[name]()
+    start, *changes = name.split("+")
+    _require_known(start, RECIPES)
+    for change in changes:
+        _require_known(change, ABLATIONS)
+    found = RECIPES[start]()
+    for change in changes:
+        found = ablated(found, change)
+    return found
+
+
+def _require_known(name: str, known: Collection[str]) -> None:
+    if name not in known:
+        remedy = f"Recipes: {', '.join(RECIPES)}; each may be followed by any of +{', +'.join(ABLATIONS)}."
+        raise InputError(f'unknown recipe "{name}".', field="recipe", remedy=remedy)
