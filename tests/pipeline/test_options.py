@@ -12,7 +12,7 @@ from foldwright.pipeline.options import (
     parse_max_msa,
     parse_overrides,
 )
-from foldwright.pipeline.overrides import override, settable
+from foldwright.models.overrides import override, settable
 
 
 def test_every_choice_reaches_the_configuration():

@@ -10,7 +10,7 @@ from typing import Any
 from foldwright.errors import InputError
 from foldwright.models.af2.config import AF2
 from foldwright.models.af2.presets import PRESETS, preset
-from foldwright.pipeline.overrides import override
+from foldwright.models.overrides import override
 
 PRECISIONS = ("float32", "bfloat16", "auto")
 
