@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 
 from foldwright.cli.main import app
 from foldwright.models.af2.presets import PRESETS
+from foldwright.models.overrides import parse_overrides
 from foldwright.pipeline import infer, memory
 from foldwright.pipeline.infer import Runner
-from foldwright.pipeline.options import Options, parse_overrides
+from foldwright.pipeline.options import Options
 from foldwright.weights.deepmind_af2 import manifest
 from foldwright.weights.rule import rule_parameters
 

@@ -4,15 +4,14 @@ import pytest
 
 from foldwright.errors import InputError
 from foldwright.models.af2.presets import preset
+from foldwright.models.overrides import override, parse_overrides, settable
 from foldwright.pipeline.options import (
     GROUPS,
     Options,
     consecutive_seeds,
     model_names,
     parse_max_msa,
-    parse_overrides,
 )
-from foldwright.models.overrides import override, settable
 
 
 def test_every_choice_reaches_the_configuration():

@@ -17,6 +17,7 @@ COMMANDS = {  # each in the file of its name, which is read when it is called: `
     "predict": "Predict the structures of proteins and complexes from sequences and alignments.",
     "score": "Compare two structures: lDDT, TM-score, GDT, RMSD.",
     "weights": "List, fetch, import and inspect published parameters.",
+    "train": "Train a network from a recipe and prepared data, going on where it was stopped.",
     "verify": "Compare this program with stored runs of the original ones.",
     "doctor": "Report what this machine can do, what is missing, and how to get it.",
 }

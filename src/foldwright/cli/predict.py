@@ -91,8 +91,9 @@ def predict(
 
     kernels.keep_large_allocations()  # before the first tensor
 
+    from foldwright.models.overrides import parse_overrides
     from foldwright.pipeline.estimate import estimates
-    from foldwright.pipeline.options import Options, consecutive_seeds, model_names, parse_max_msa, parse_overrides
+    from foldwright.pipeline.options import Options, consecutive_seeds, model_names, parse_max_msa
     from foldwright.pipeline.prepare import prepare
     from foldwright.pipeline.progress import reporter
     from foldwright.pipeline.results import FailedJob

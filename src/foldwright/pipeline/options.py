@@ -121,25 +121,6 @@ def parse_max_msa(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-def parse_overrides(assignments: Sequence[str]) -> dict[str, str]:
-    """`trunk.num_blocks=8` as path and value; each path once.
-
-    Raises:
-        InputError: no equals sign, or a path given twice.
-    """
-    found: dict[str, str] = {}
-    for text in assignments:
-        path, equals, value = (part.strip() for part in text.partition("="))
-        if not (path and equals and value):
-            raise InputError(
-                f'cannot read "{text}".', field="--set", remedy="Write PATH=VALUE, for example trunk.num_blocks=8."
-            )
-        if path in found:
-            raise InputError(f"{path} is given twice.", field="--set", remedy="Give it once.")
-        found[path] = value
-    return found
-
-
 def consecutive_seeds(first: int, count: int) -> tuple[int, ...]:
     """`count` seeds from `first` on."""
     _at_least("--num-seeds", count, 1)

@@ -1,0 +1,114 @@
+"""One step of training: examples in, parameters changed, the mean of every loss term out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from foldwright.features.structure import CA
+from foldwright.models.af2.model import AlphaFold
+from foldwright.training import schedule
+from foldwright.training.gradients import Gradients
+from foldwright.training.objective_af2 import LossTerms, LossWeights, loss_terms, measures_of, true_lddt
+from foldwright.training.parallel import Processes
+from foldwright.training.recipe import Recipe
+from foldwright.training.state import State
+
+if TYPE_CHECKING:
+    from foldwright.training.data.examples import TrainingExample
+
+
+@dataclass(frozen=True)
+class Group:
+    """Examples of consecutive numbers that go through the network together."""
+
+    first: int  # number of the first example
+    examples: TrainingExample  # collated if they are several
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step did."""
+
+    step: int  # steps made, this one included
+    num_passes: int
+    learning_rate: float
+    gradient_norm: float  # of the mean over examples, each clipped if the recipe says so
+    terms: dict[str, float]  # means over the examples of the step
+    is_stop_wanted: bool  # by any process
+
+
+@dataclass
+class Stepper:
+    """Makes the steps of a recipe; every process calls it with its own groups of the step."""
+
+    recipe: Recipe
+    state: State
+    gradients: Gradients
+    processes: Processes
+    device: torch.device
+
+    def __call__(self, groups: Iterable[Group], is_stop_wanted: bool = False) -> StepResult:
+        recipe, state = self.recipe, self.state
+        rate = self._set_learning_rate()
+        self.gradients.begin()
+        terms = [self._learn(group) for group in groups]
+        norm = self.gradients.finish()
+        means, is_stop_wanted = self._means(terms, is_stop_wanted)
+        state.optimiser.step()
+        state.ema.update(state.model)
+        passes = schedule.num_passes(recipe, state.step)
+        state.step += 1
+        return StepResult(state.step, passes, rate, float(norm), means, is_stop_wanted)
+
+    def _set_learning_rate(self) -> float:
+        recipe = self.recipe
+        seen, total = ((steps * recipe.examples_per_step) for steps in (self.state.step + 1, recipe.num_steps))
+        rate = schedule.learning_rate(recipe.optimiser, seen, total)
+        for group in self.state.optimiser.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _learn(self, group: Group) -> dict[str, Tensor]:
+        """The backward pass of one group, and its terms."""
+        torch.manual_seed(schedule.dropout_seed(self.recipe, group.first))
+        example = group.examples.to(self.device)
+        terms, watched = losses_of(self.state.model, example, self.recipe.losses)
+        loss = terms.weighted(self.recipe.losses)
+        (loss * example.weight).mean().mul(self.gradients.loss_scale).backward()
+        self.gradients.add()
+        return {"loss": loss.detach().mean(), **{k: v.detach().mean() for k, v in {**terms.flat(), **watched}.items()}}
+
+    def _means(self, terms: list[dict[str, Tensor]], is_stop_wanted: bool) -> tuple[dict[str, float], bool]:
+        """Over the groups of all processes; one exchange also tells everybody whether anybody wants to stop."""
+        sums = torch.stack([torch.stack([*group.values()]) for group in terms]).sum(0)
+        sums = torch.cat([sums, sums.new_tensor([len(terms), is_stop_wanted])])
+        *values, count, wanted = self.processes.sum(sums).tolist()
+        names = [name.rpartition(".")[2] for name in terms[0]]
+        return {name: value / count for name, value in zip(names, values, strict=True)}, wanted > 0
+
+
+def losses_of(model: AlphaFold, example: TrainingExample, weights: LossWeights) -> tuple[LossTerms, dict[str, Tensor]]:
+    """Every term of the loss after the last pass, and what else is worth watching.
+
+    AF2 Suppl. Alg. 31 "RecyclingTraining".
+    """
+    output = model([[batch] for batch in example.passes])
+    last, labels = example.passes[-1], example.labels
+    terms = loss_terms(
+        output,
+        labels,
+        last.residues,
+        last.masked_msa,
+        clamped_fraction=torch.as_tensor(example.is_clamped).to(example.weight),
+        measures=measures_of(model.config),
+        has_sidechains=example.has_sidechains,
+        unknown_resolution=weights.unknown_resolution,
+    )
+    is_known = labels.atom_mask[..., CA]
+    lddt = (true_lddt(output, labels) * is_known).sum(-1) / is_known.sum(-1).clamp(min=1)
+    return terms, {"lddt_ca": lddt}
