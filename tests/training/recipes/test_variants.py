@@ -33,7 +33,8 @@ def test_a_recycled_structure_changes_nothing_without_recycling(network, example
     for variant, is_same in [("alphafold", False), ("no_recycling", True)]:
         model = network(variant)
         first, second = (model.one_pass([batch], previous).positions for previous in (nothing, something))
-        assert first.std() > 1 and torch.allclose(first, second) is is_same
+        assert first.std() > 1
+        assert torch.allclose(first, second) is is_same
 
 
 def test_pairs_do_not_reach_the_structure_past_the_trunk_without_ipa(network, example):
@@ -43,7 +44,8 @@ def test_pairs_do_not_reach_the_structure_past_the_trunk_without_ipa(network, ex
     for variant, is_same in [("alphafold", False), ("no_ipa", True)]:
         structure = network(variant).structure_module
         first, second = (structure(s, pairs, residues.aatype, residues.mask).atom14_positions[-1] for pairs in z)
-        assert first.std() > 1 and torch.allclose(first, second) is is_same
+        assert first.std() > 1
+        assert torch.allclose(first, second) is is_same
     assert not any("ipa" in name for name, _ in network("no_ipa").named_parameters())
 
 
@@ -54,7 +56,8 @@ def test_projected_frames_are_rotations_that_differ_between_residues(network, ex
     out = network("no_ipa").structure_module(s, z, residues.aatype, residues.mask)
     rotation = out.backbone_rotation[0]
     torch.testing.assert_close(rotation @ rotation.mT, torch.eye(3).expand_as(rotation), atol=1e-5, rtol=0)
-    assert torch.linalg.det(rotation).min() > 0.99 and rotation.std(0).min() > 0.05
+    assert torch.linalg.det(rotation).min() > 0.99
+    assert rotation.std(0).min() > 0.05
 
 
 def test_an_edge_hears_only_from_its_row_and_column_without_triangles(network):
@@ -77,7 +80,8 @@ def test_pairs_do_not_guide_the_rows_and_nothing_is_gated_without_triangles(netw
         m, z, mask = torch.randn(5, 7, 16), torch.randn(2, 7, 7, 16), torch.ones(5, 7)
         mask[3, 2:] = 0
         first, second = (block.row_attention(m, pairs, mask) for pairs in z)
-        assert first.std() > 0.01 and torch.allclose(first, second) is is_same
+        assert first.std() > 0.01
+        assert torch.allclose(first, second) is is_same
     names = [name for name, _ in network("no_triangles").trunk.named_parameters()]
     gone = ("triangle_multiplication", "gate", "row_attention.bias", "row_attention.pair_norm")
     assert not [name for name in names if any(part in name for part in gone)]
