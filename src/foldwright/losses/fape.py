@@ -11,6 +11,8 @@ from foldwright.geometry.rigid import Rigid
 from foldwright.losses.reduce import masked_mean
 
 EPS = 1e-4  # AF2 Suppl. Alg. 28 line 3, in square angstrom; also added to the number of pairs
+# DISCREPANCY(AF-Multimer, section 2.5): the paper clamps errors across chains at 30 angstrom, the released code here.
+INTERFACE_CLAMP = 1000.0
 
 Length = Callable[[Tensor], Tensor]
 
@@ -80,18 +82,19 @@ def backbone_fape(
     is_same_chain: Float[Tensor, "*mask n n"],
     clamped_fraction: Float[Tensor, "*mask"] | float = 1.0,
     length: Length = smooth_length,
+    interface_clamp: float = INTERFACE_CLAMP,
 ) -> Float[Tensor, "*batch"]:
     """FAPE of C-alpha positions in backbone frames, within chains plus across their interfaces.
 
     AF2 Suppl. Alg. 20 "StructureModule", line 17, clamped at 10 angstrom; `clamped_fraction` mixes in the free error,
-    as 10% of training examples do (1.11.5). Across chains, as in the released AF-Multimer, the clamp is at 1000 and
-    the unit 20; that part is 0 if there is but one chain.
+    as 10% of training examples do (1.11.5). Across chains the unit is 20, as in the released
+    AF-Multimer; that part is 0 if there is but one chain.
     """
     distances = frame_aligned_distances(frames, frames.translation, true_frames, true_frames.translation, length)
     within, across = (pairs(mask, mask) * part for part in (is_same_chain, 1 - is_same_chain))
     clamped = compute_fape(distances, within, clamp=10.0)
     free = compute_fape(distances, within, clamp=None)
-    interface = compute_fape(distances, across, clamp=1000.0, unit=20.0)
+    interface = compute_fape(distances, across, clamp=interface_clamp, unit=20.0)
     return clamped_fraction * clamped + (1 - clamped_fraction) * free + interface
 
 

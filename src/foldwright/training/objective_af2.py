@@ -12,8 +12,16 @@ from foldwright.features.batch import MaskedMSA, Residues, TensorGroup
 from foldwright.features.structure import CA, C, N, StructureLabels
 from foldwright.geometry.rigid import Rigid
 from foldwright.losses import confidence, renaming, violations
+from foldwright.losses.centre_of_mass import centre_of_mass_loss
 from foldwright.losses.distogram import distogram_loss
-from foldwright.losses.fape import Length, all_atom_fape, backbone_fape, floored_length, smooth_length
+from foldwright.losses.fape import (
+    INTERFACE_CLAMP,
+    Length,
+    all_atom_fape,
+    backbone_fape,
+    floored_length,
+    smooth_length,
+)
 from foldwright.losses.masked_msa import masked_msa_loss
 from foldwright.losses.torsion import angle_norm_loss, chi_angle_loss
 from foldwright.models.af2.config import AF2
@@ -35,6 +43,7 @@ class LossWeights:
     plddt: float = 0.01
     experimentally_resolved: float = 0.01  # 0 in initial training
     aligned_error: float = 0.1  # Suppl. 1.9.7: only with the PAE head
+    centre_of_mass: float = 1.0  # AF-Multimer, section 2.5; the term of a single chain is 0
     # How much a structure of unknown resolution teaches confidence, next to one of 0.1 to 3 angstrom (Suppl. 1.9.6).
     unknown_resolution: float = 0.0
 
@@ -91,6 +100,7 @@ class LossTerms(TensorGroup):
     plddt: Float[Tensor, "*batch"]
     experimentally_resolved: Float[Tensor, "*batch"]
     aligned_error: Float[Tensor, "*batch"] | None  # None without the PAE head
+    centre_of_mass: Float[Tensor, "*batch"]  # of chains; 0 for one chain
 
     def weighted(self, weights: LossWeights) -> Float[Tensor, "*batch"]:
         """The loss (AF2 Suppl. equation 7)."""
@@ -100,6 +110,7 @@ class LossTerms(TensorGroup):
             + weights.masked_msa * self.masked_msa
             + weights.plddt * self.plddt
             + weights.experimentally_resolved * self.experimentally_resolved
+            + weights.centre_of_mass * self.centre_of_mass
         )
         return total if self.aligned_error is None else total + weights.aligned_error * self.aligned_error
 
@@ -119,6 +130,7 @@ class Measures:
 
     length: Length = smooth_length
     cos_ca_c_n_stddev: float = bonds.COS_CA_C_N_STDDEV
+    interface_clamp: float = INTERFACE_CLAMP
 
 
 MONOMER = Measures()
@@ -160,6 +172,12 @@ def loss_terms(
         plddt=plddt * well_resolved,
         experimentally_resolved=resolved * well_resolved * has_sidechains,
         aligned_error=None if output.pae_logits is None else _aligned_error(output, labels) * well_resolved,
+        centre_of_mass=centre_of_mass_loss(
+            output.positions[..., CA, :],
+            labels.positions[..., CA, :],
+            labels.atom_mask[..., CA],
+            residues.asym_id,
+        ),
     )
 
 
@@ -215,7 +233,13 @@ def backbone_fape_of_layers(
     """Backbone FAPE after each layer (AF2 Suppl. Alg. 20 "StructureModule", line 17)."""
     is_same_chain = (residues.asym_id[..., :, None] == residues.asym_id[..., None, :]).to(labels.backbone_mask)
     return backbone_fape(
-        structure.backbone, labels.backbone, labels.backbone_mask, is_same_chain, clamped_fraction, measures.length
+        structure.backbone,
+        labels.backbone,
+        labels.backbone_mask,
+        is_same_chain,
+        clamped_fraction,
+        measures.length,
+        measures.interface_clamp,
     )
 
 

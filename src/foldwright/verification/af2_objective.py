@@ -14,6 +14,9 @@ from foldwright.training.objective_af2 import LossTerms, LossWeights, RenamedTru
 from foldwright.verification.af2_diagonal import noise_of_diagonal, range_of_diagonal
 from foldwright.verification.af2_run import Run, Table
 
+# Presets carry the weights of fine-tuning. The released programs have no loss of the chains' centres.
+WEIGHTS = LossWeights(centre_of_mass=0.0)
+
 
 def terms(run: Run) -> LossTerms:
     batch, measures = run.example.batch, measures_of(run.config)
@@ -21,8 +24,8 @@ def terms(run: Run) -> LossTerms:
 
 
 def loss(run: Run) -> Tensor:
-    """The weighted sum that is trained on; presets carry the weights of fine-tuning."""
-    return terms(run).weighted(LossWeights())
+    """The weighted sum that is trained on."""
+    return terms(run).weighted(WEIGHTS)
 
 
 def loss_with_noise(run: Run) -> Tensor:
@@ -30,13 +33,13 @@ def loss_with_noise(run: Run) -> Tensor:
     found = terms(run)
     if found.aligned_error is not None:
         found = replace(found, aligned_error=found.aligned_error + noise_of_diagonal(run))
-    return found.weighted(LossWeights())
+    return found.weighted(WEIGHTS)
 
 
 def weighted_range(run: Run) -> tuple[float, float]:
     """How far rounding on the diagonal of the aligned error moves the total."""
     below, above = range_of_diagonal(run)
-    return LossWeights().aligned_error * below, LossWeights().aligned_error * above
+    return WEIGHTS.aligned_error * below, WEIGHTS.aligned_error * above
 
 
 def truth(run: Run) -> RenamedTruth:
@@ -71,7 +74,7 @@ def _fape_rows(clamped_fraction: float) -> dict[str, tuple[str, Callable[[Run], 
 
 TABLE: Table = {
     "loss_total": ("", loss),
-    "loss_structure_module": ("", lambda r: terms(r).structure.weighted(LossWeights())),
+    "loss_structure_module": ("", lambda r: terms(r).structure.weighted(WEIGHTS)),
     "loss_fape_last_layer": ("", lambda r: terms(r).structure.backbone_fape_last),
     "loss_sidechain_fape": ("", lambda r: terms(r).structure.sidechain_fape),
     "loss_chi": ("", lambda r: terms(r).structure.chi),
@@ -81,7 +84,7 @@ TABLE: Table = {
     "loss_predicted_lddt": ("", lambda r: terms(r).plddt),
     "loss_experimentally_resolved": ("", lambda r: terms(r).experimentally_resolved),
     "loss_predicted_aligned_error": ("", lambda r: terms(r).aligned_error),
-    "loss_sm_loss": ("", lambda r: terms(r).structure.weighted(LossWeights())),
+    "loss_sm_loss": ("", lambda r: terms(r).structure.weighted(WEIGHTS)),
     "loss_sm_fape": ("", lambda r: terms(r).structure.backbone_fape_last),
     "loss_sm_bb_loss": ("", lambda r: terms(r).structure.backbone_fape),
     "loss_sm_sidechain_fape": ("", lambda r: terms(r).structure.sidechain_fape),
