@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection
+from types import ModuleType
 
 from foldwright.errors import InputError
 from foldwright.training.recipe import Recipe
-from foldwright.training.recipes import small
+from foldwright.training.recipes import af2, small
 from foldwright.training.recipes.ablations import ABLATIONS, ablated
 
-RECIPES: dict[str, Callable[[], Recipe]] = {f.__name__: f for f in (small.tiny,)}
+
+def _of(module: ModuleType) -> dict[str, Callable[[], Recipe]]:
+    """Every public function of a module is a recipe."""
+    functions = inspect.getmembers(module, inspect.isfunction)
+    return {name: f for name, f in functions if f.__module__ == module.__name__ and not name.startswith("_")}
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {**_of(small), **_of(af2)}
 
 
 def recipe(name: str) -> Recipe:
