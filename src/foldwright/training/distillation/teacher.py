@@ -1,0 +1,83 @@
+"""A trained network that predicts structures for others to learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from foldwright.chem.residues import sequence_to_aatype
+from foldwright.features.af2 import Sampler, monomer_example
+from foldwright.models.af2.model import AlphaFold
+from foldwright.training.data.chain import Chain
+from foldwright.training.distillation.confidence import residue_confidence
+from foldwright.training.distillation.sequences import Unlabelled
+
+NO_EXPERIMENT = float("inf")  # resolution, angstrom: outside of every range that teaches confidence, Suppl. 1.9.6
+
+
+class Unusable(ValueError):
+    """A prediction from which nothing can be learnt."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What a teacher says of one sequence."""
+
+    positions: Float[Tensor, "n 37 3"]  # angstrom
+    atom_mask: Float[Tensor, "n 37"]
+    distogram_logits: Float[Tensor, "n n bins"]
+
+    def chain(self, of: Unlabelled, background: Float[Tensor, "separations bins"]) -> Chain:
+        """The predicted structure as one to train on, with the confidence that decides which residues count."""
+        confidence = residue_confidence(self.distogram_logits, background)
+        mask = self.atom_mask > 0
+        return Chain(
+            id=of.name,
+            aatype=sequence_to_aatype(of.sequence),
+            residue_index=np.arange(len(of.sequence)),
+            positions=(self.positions * mask[..., None]).numpy(),
+            mask=mask.numpy(),
+            resolution=NO_EXPERIMENT,
+            kind="distilled",
+            cluster=of.name,
+            split="train",
+            alignment=of.alignment if len(of.alignment) > 1 else None,
+            confidence=confidence.float().numpy(),
+        )
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A network, how often it recycles, and how many rows of an alignment it may see."""
+
+    model: AlphaFold
+    device: str = "cpu"
+    seed: int = 0
+    max_rows: int | None = None  # None: all; the network's own sampling comes on top
+
+    @torch.no_grad()
+    def guess(self, of: Unlabelled) -> Guess:
+        """The last pass of a prediction, which depends on the sequence, its alignment and the seed alone.
+
+        Raises:
+            Unusable: the prediction is not finite.
+        """
+        seed = int(of.key, 16) % 2**32 ^ self.seed
+        if self.max_rows is not None:
+            of = of.subsampled(self.max_rows, np.random.default_rng([self.seed, seed]))
+        config = self.model.config
+        sampler = Sampler(monomer_example([of.features]), config.features, is_multimer=False, seed=seed)
+        passes = range(config.recycling.num_recycles + 1)
+        output = self.model([sampler.draw(number).to(self.device)] for number in passes)
+        guess = Guess(
+            positions=output.positions.float().cpu(),
+            atom_mask=output.atom_mask.float().cpu(),
+            distogram_logits=output.distogram_logits.float().cpu(),
+        )
+        if not (guess.positions.isfinite().all() and guess.distogram_logits.isfinite().all()):
+            raise Unusable("the prediction is not finite")
+        return guess
