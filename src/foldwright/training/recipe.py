@@ -13,6 +13,8 @@ class Sampling:
     """What one training example is made of (AF2 Suppl. 1.2)."""
 
     crop_size: int = 256  # residues, Suppl. Table 4
+    # Where the backbone's error is clamped the paper's crops favour the beginning of a chain, Suppl. 1.2.8.
+    is_crop_start_uniform: bool = False
     max_passes: int = 4  # N_cycle: passes are drawn uniformly from 1 to this, Suppl. Alg. 31
     unclamped_fraction: float = 0.1  # of examples whose backbone FAPE is not clamped, Suppl. 1.11.5
     deletion_blocks: int = 5  # Alg. 1 "MSABlockDeletion"; 0 keeps every row

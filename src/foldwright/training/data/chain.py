@@ -67,7 +67,7 @@ class Chain:
     @property
     def has_backbone(self) -> Bool[np.ndarray, " n"]:
         """Residues whose N, CA and C are known."""
-        return self.mask[:, BACKBONE].all(axis=1)
+        return np.all(self.mask[:, BACKBONE], axis=1)
 
     @property
     def num_breaks(self) -> int:

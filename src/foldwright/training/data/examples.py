@@ -77,7 +77,7 @@ class Examples:
         chain = self.chain_of(number)
         rng = stream(self.recipe.seed, CONTENT, number)
         is_clamped = rng.random() >= self.recipe.sampling.unclamped_fraction
-        chain = chain.crop(contiguous(len(chain), self.recipe.sampling.crop_size, is_clamped, rng))
+        chain = chain.crop(self._crop(len(chain), is_clamped, rng))
         example = features(chain, self._deletion_starts(chain, rng), self.recipe.sampling.deletion_fraction)
         return self._training_example(chain, example, int(rng.integers(2**62)), num_passes, is_clamped)
 
@@ -102,6 +102,11 @@ class Examples:
     def collate(examples: Sequence[TrainingExample]) -> TrainingExample:
         """`TrainingExample.collate`."""
         return TrainingExample.collate(examples)
+
+    def _crop(self, length: int, is_clamped: bool, rng: np.random.Generator) -> np.ndarray:
+        sampling = self.recipe.sampling
+        favours_start = is_clamped and not sampling.is_crop_start_uniform
+        return contiguous(length, sampling.crop_size, favours_start, rng)
 
     def _deletion_starts(self, chain: Chain, rng: np.random.Generator) -> np.ndarray:
         return rng.integers(chain.depth, size=self.recipe.sampling.deletion_blocks)

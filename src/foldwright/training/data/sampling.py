@@ -50,7 +50,7 @@ class Draw:
         rng = stream(self.seed, CHAIN, number)
         chain = self._member(self._round(turn)[place], rng)
         while rng.random() >= self.probability[chain]:
-            chain = self._member(rng.integers(len(self.members)), rng)
+            chain = self._member(int(rng.integers(len(self.members))), rng)
         return chain
 
     def _member(self, cluster: int, rng: np.random.Generator) -> int:

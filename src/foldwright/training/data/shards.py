@@ -254,9 +254,18 @@ def _read_table(path: Path) -> list[Row]:
 
 
 def _row(line: dict[str, str]) -> Row:
-    numbers = {name: int(line[name]) for name in ("length", "depth", "row")}
-    words = {name: line[name] for name in ("id", "kind", "cluster", "split", "shard")}
-    return Row(**words, **numbers, is_core=line["is_core"] == "1", resolution=float(line["resolution"]))
+    return Row(
+        id=line["id"],
+        length=int(line["length"]),
+        kind=line["kind"],
+        cluster=line["cluster"],
+        split=line["split"],
+        is_core=line["is_core"] == "1",
+        resolution=float(line["resolution"]),
+        depth=int(line["depth"]),
+        shard=line["shard"],
+        row=int(line["row"]),
+    )
 
 
 def _read_notes(folder: Path) -> dict[str, Any]:
