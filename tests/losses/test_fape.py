@@ -89,6 +89,14 @@ def test_chains_in_the_wrong_relative_place_are_an_error_across_them_only():
     torch.testing.assert_close(loss, torch.tensor(30 * 3**0.5 / 20), rtol=3e-3, atol=0)
 
 
+def test_errors_across_chains_are_clamped_where_they_are_wanted_to():
+    frames, mask, chain = random_frames(6), torch.ones(6), torch.tensor([0, 0, 0, 1, 1, 1])
+    moved = Rigid(frames.rotation, frames.translation + 300.0 * chain[:, None])
+    same = (chain[:, None] == chain).float()
+    losses = [fape.backbone_fape(moved, frames, mask, same, interface_clamp=clamp) for clamp in (1e3, 30.0)]
+    torch.testing.assert_close(torch.stack(losses), torch.tensor([300 * 3**0.5, 30.0]) / 20, rtol=3e-3, atol=0)
+
+
 def test_every_atom_is_seen_from_every_group():
     frames, atoms = random_frames(4, 8), 5 * torch.randn(4, 14, 3)
     group_mask, atom_mask = torch.rand(4, 8).round(), torch.rand(4, 14).round()

@@ -63,12 +63,25 @@ def test_a_crop_is_compared_with_the_same_residues_of_the_right_copies():
 
 def test_unknown_residues_have_no_say_in_the_choice():
     truth = complex_of([1, 1, 1], {1: 10})
-    known = (torch.arange(30) % 10 != 4).float()
+    known = (torch.arange(30) % 10 > 4).float()
     truth = truth._replace(mask=known)
     predicted, rows = relabelled(truth, [3, 1, 2])
-    junk = truth._replace(positions=torch.where(known[:, None] > 0, truth.positions, 1e3))
+    junk = truth._replace(positions=torch.where(known[:, None] > 0, truth.positions, 1e3 * torch.randn(30, 3)))
     predicted = predicted._replace(mask=torch.ones(30))
     assert align_chains(predicted, junk).tolist() == rows.tolist()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_chain_without_copies_fixes_the_motion(seed):
+    """Copies that are turned on the spot would mislead; the one chain of its kind does not."""
+    torch.manual_seed(seed)
+    truth = complex_of([1, 2, 2, 2, 2], {1: 9, 2: 7})
+    predicted, rows = relabelled(truth, [1, 4, 5, 2, 3])
+    for chain in (2, 3, 4, 5):
+        own = predicted.asym_id == chain
+        centre = predicted.positions[own].mean(0)
+        predicted.positions[own] = (predicted.positions[own] - centre) @ random_motion().rotation.T + centre
+    assert align_chains(predicted, truth).tolist() == rows.tolist()
 
 
 def test_a_copy_that_was_not_resolved_is_taken_last():

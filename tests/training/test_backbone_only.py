@@ -200,6 +200,21 @@ def test_the_weight_of_an_example_is_the_root_of_its_length(chain):
     assert objective.length_weight(residues) == 3.0
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_violations_are_always_told_and_taught_where_they_have_weight(model, chain, weight):
+    aatype, _, mask = chain
+    batch = batch_of(aatype)
+    terms = objective.loss_terms(model([[batch]]), labels_of(chain, mask), batch.residues, batch.masked_msa)
+    gradients = []
+    terms.structure.violation.register_hook(gradients.append)
+    weights = objective.LossWeights(violation=weight)
+    terms.weighted(weights).backward()
+    assert terms.structure.violation > 1e-3
+    assert gradients == ([weight] if weight else [])
+    without = terms.structure.weighted(objective.LossWeights(violation=0.0))
+    torch.testing.assert_close(terms.structure.weighted(weights), without + weight * terms.structure.violation)
+
+
 def test_stages_weigh_the_terms_as_published():
     first, second, third = objective.initial_training(), objective.fine_tuning(), objective.fine_tuning_ptm()
     assert (first.violation, first.experimentally_resolved, first.aligned_error) == (0.0, 0.0, 0.0)

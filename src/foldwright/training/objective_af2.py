@@ -76,13 +76,14 @@ class StructureTerms(TensorGroup):
 
     def weighted(self, weights: LossWeights) -> Float[Tensor, "*batch"]:
         """Their sum, which the released programs report as the loss of the structure module."""
-        return (
+        total = (
             weights.backbone_fape * self.backbone_fape
             + weights.sidechain_fape * self.sidechain_fape
             + weights.chi * self.chi
             + weights.angle_norm * self.angle_norm
-            + weights.violation * self.violation
         )
+        # Every pair of atoms is in this term; without weight its gradient, all zeros, is not computed.
+        return total + weights.violation * self.violation if weights.violation else total
 
     def without_sidechains(self, has_sidechains: Float[Tensor, "*batch"]) -> StructureTerms:
         """The same, 0 where side chains are unknown but for the backbone's own error."""
