@@ -75,6 +75,15 @@ def test_recipes_are_found_by_name_and_ablations_follow_a_plus():
     assert both.name == "tiny+no_triangles+no_recycling"
     assert both.variant == "no_triangles+no_recycling"
     assert all(make().name == name for name, make in RECIPES.items())
+    assert {"tiny", "initial_training", "fine_tuning", "ablation_no_ipa"} < set(RECIPES)
+
+
+def test_published_ablations_are_of_initial_training_on_experimental_structures():
+    baseline = recipe("ablation_no_self_distillation")
+    assert baseline.sampling.distilled_fraction == 0
+    assert differences(baseline, recipe("initial_training")) == {"name", "sampling.distilled_fraction"}
+    assert differences(baseline, recipe("ablation_no_triangles")) == {"name", "variant"}
+    assert recipe("ablation_with_self_distillation").sampling.distilled_fraction == 0.75  # AF2 Suppl. 1.3
 
 
 @pytest.mark.parametrize("name", ["huge", "tiny+no_such", "no_triangles", "tiny+tiny", ""])

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Collection
+from inspect import isfunction
 from types import ModuleType
 
 from foldwright.errors import InputError
 from foldwright.training.recipe import Recipe
 from foldwright.training.recipes import af2, small
-from foldwright.training.recipes.ablations import ABLATIONS, ablated
+from foldwright.training.recipes.ablations import ABLATIONS, ablated, published
 
 
-def _of(module: ModuleType) -> dict[str, Callable[[], Recipe]]:
-    """Every public function of a module is a recipe."""
-    functions = inspect.getmembers(module, inspect.isfunction)
-    return {name: f for name, f in functions if f.__module__ == module.__name__ and not name.startswith("_")}
+def _functions(module: ModuleType) -> dict[str, Callable[[], Recipe]]:
+    """Every public function of a module of recipes is one."""
+    own = {name: f for name, f in vars(module).items() if isfunction(f) and f.__module__ == module.__name__}
+    return {name: f for name, f in own.items() if not name.startswith("_")}
 
 
-RECIPES: dict[str, Callable[[], Recipe]] = {**_of(small), **_of(af2)}
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    **_functions(small),
+    **_functions(af2),
+    **{f"ablation_{name}": (lambda name=name: published(name)) for name in ABLATIONS},
+}
 
 
 def recipe(name: str) -> Recipe:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from foldwright.training.recipe import Recipe
+from foldwright.training.recipes.af2 import initial_training
 from foldwright.training.recipes.variants import WHOLE
 
 Ablation = Callable[[Recipe], Recipe]
@@ -92,6 +93,11 @@ ABLATIONS: dict[str, Ablation] = {
 def ablated(base: Recipe, name: str) -> Recipe:
     """The recipe without the part of this name, and named for that."""
     return replace(ABLATIONS[name](base), name=f"{base.name}+{name}")
+
+
+def published(name: str) -> Recipe:
+    """An ablation as it was published: of initial training, and, but for the one that adds it, without distillation."""
+    return replace(ABLATIONS[name](no_self_distillation(initial_training())), name=f"ablation_{name}")
 
 
 def _varied(base: Recipe, change: str) -> Recipe:
