@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from foldwright.models.af2.config import AF2, Evoformer, ExtraMSAStack, FeatureSizes, Heads, Recycling, StructureModule
 from foldwright.training.objective_af2 import LossWeights
 from foldwright.training.recipe import Optimiser, Recipe, Sampling
@@ -27,4 +29,77 @@ def tiny() -> Recipe:
         examples_per_step=4,
         examples_at_once=4,
         is_checkpointed=False,
+    )
+
+
+def mini_network() -> AF2:
+    """2.8 million parameters; alignments are read where there are any, and a bare sequence is enough."""
+    return AF2(
+        features=FeatureSizes(num_clusters=32, num_extra=64, num_templates=0),
+        trunk=Evoformer(
+            num_blocks=6,
+            c_m=128,
+            c_z=64,
+            c_s=128,
+            msa_heads=4,
+            c_msa_attention=16,
+            c_pair_attention=16,
+            c_triangle=64,
+            c_outer=16,
+            msa_dropout=0.05,
+            pair_dropout=0.05,
+        ),
+        extra_msa=ExtraMSAStack(num_blocks=1, c_e=16, msa_heads=2),
+        templates=None,
+        structure=StructureModule(num_layers=4, heads=8),
+        recycling=Recycling(num_recycles=2),
+    )
+
+
+def mini_1() -> Recipe:
+    """The shipped network, first stage: pieces of 32 residues, in which it learns helices, strands and turns.
+
+    What differs from the published weights of the losses serves a short run: confidence is learnt from the first step, from
+    chains of any resolution; guessing masked letters, which means little without an alignment, weighs less; and half of
+    the backbone errors are not clamped, for a clamped one says nothing while all is far from its place.
+    """
+    return Recipe(
+        name="mini_1",
+        model=mini_network(),
+        losses=LossWeights(violation=0.0, masked_msa=0.5, plddt=0.05, unknown_resolution=1.0),
+        sampling=Sampling(crop_size=32, max_passes=2, unclamped_fraction=0.5, is_length_weighted=False),
+        optimiser=Optimiser(
+            learning_rate=2e-3,
+            warmup_examples=200,
+            decay_after_examples=10_000_000,
+            final_fraction=0.5,
+            ema_decay=0.99,
+        ),
+        num_steps=1_500,
+        examples_per_step=2,
+        is_checkpointed=False,
+    )
+
+
+def mini_2() -> Recipe:
+    """Second stage: 64 residues, enough for most contacts."""
+    first = mini_1()
+    return replace(
+        first,
+        name="mini_2",
+        sampling=replace(first.sampling, crop_size=64),
+        optimiser=replace(first.optimiser, learning_rate=1e-3, final_fraction=0.3),
+    )
+
+
+def mini_3() -> Recipe:
+    """Third stage: 128 residues, whole chains as often as not, three passes, and bonds that must hold."""
+    second = mini_2()
+    return replace(
+        second,
+        name="mini_3",
+        losses=replace(second.losses, violation=0.1),
+        sampling=replace(second.sampling, crop_size=128, max_passes=3, unclamped_fraction=0.1),
+        optimiser=replace(second.optimiser, learning_rate=3e-4, final_fraction=0.05, warmup_examples=20),
+        num_steps=200,
     )
