@@ -24,3 +24,7 @@ class InputError(Exception):
         place += [f"field {self.field}"] if self.field is not None else []
         start = f"{', '.join(place)}: " if place else ""
         return " ".join(filter(None, [f"{start}{self.message}", self.remedy]))
+
+
+class TrainingError(Exception):
+    """Training went wrong in a way that going on cannot mend; the message names what and where."""

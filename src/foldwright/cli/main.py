@@ -11,18 +11,20 @@ import typer
 from typer.core import TyperGroup
 
 import foldwright
-from foldwright.errors import InputError
+from foldwright.errors import InputError, TrainingError
 
 COMMANDS = {  # each in the file of its name, which is read when it is called: `foldwright --help` loads no network
     "predict": "Predict the structures of proteins and complexes from sequences and alignments.",
     "score": "Compare two structures: lDDT, TM-score, GDT, RMSD.",
     "weights": "List, fetch, import and inspect published parameters.",
     "train": "Train a network from a recipe and prepared data, going on where it was stopped.",
+    "distil": "Predict unlabelled sequences with a trained network, to train the next one on.",
     "verify": "Compare this program with stored runs of the original ones.",
     "data": "Prepare chains to train on, and look at them.",
     "doctor": "Report what this machine can do, what is missing, and how to get it.",
 }
 
+GONE_WRONG = 1  # nothing that another input would mend
 BAD_INPUT = 2  # as for an option that does not exist
 INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 
@@ -54,6 +56,9 @@ class Commands(TyperGroup):
         except InputError as error:
             print(f"foldwright: {error}", file=sys.stderr)
             raise typer.Exit(BAD_INPUT) from None
+        except TrainingError as error:
+            print(f"foldwright: training went wrong: {error}", file=sys.stderr)
+            raise typer.Exit(GONE_WRONG) from None
         except KeyboardInterrupt:
             print(GO_ON, file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from None
