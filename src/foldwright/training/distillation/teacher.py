@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,11 +11,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from foldwright.chem.residues import sequence_to_aatype
+from foldwright.errors import InputError
 from foldwright.features.af2 import Sampler, monomer_example
 from foldwright.models.af2.model import AlphaFold
+from foldwright.models.af2.presets import PRESETS, preset
+from foldwright.training.checkpoint import checkpoints, fill, read_header, read_tensors
 from foldwright.training.data.chain import Chain
 from foldwright.training.distillation.confidence import residue_confidence
 from foldwright.training.distillation.sequences import Unlabelled
+from foldwright.training.state import new_network
+from foldwright.weights.store import load_network
 
 NO_EXPERIMENT = float("inf")  # resolution, angstrom: outside of every range that teaches confidence, Suppl. 1.9.6
 
@@ -81,3 +87,25 @@ class Teacher:
         if not (guess.positions.isfinite().all() and guess.distogram_logits.isfinite().all()):
             raise Unusable("the prediction is not finite")
         return guess
+
+
+def trained_network(source: str) -> AlphaFold:
+    """The network of a training run (its last checkpoint, averaged parameters), of a checkpoint, or an official one.
+
+    Raises:
+        InputError: there is no such run, file or model, or it cannot be read.
+    """
+    path = Path(source).expanduser()
+    found = checkpoints(path)[-1:] if path.is_dir() else [path] if path.is_file() else []
+    if found:
+        checkpoint = read_header(found[0])
+        model = new_network(checkpoint.recipe)
+        fill(dict(model.named_parameters()), read_tensors(checkpoint.path, ("ema",))["ema"])
+        return model.eval()
+    if source in PRESETS:
+        return load_network(None, preset(source), source)[0]
+    raise InputError(
+        f'"{source}" is no training run, no checkpoint and no official model.',
+        field="--teacher",
+        remedy=f"Give the folder of a run that has a checkpoint, or one of {', '.join(PRESETS)}.",
+    )
