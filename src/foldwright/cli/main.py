@@ -19,7 +19,6 @@ COMMANDS = {  # each in the file of its name, which is read when it is called: `
     "weights": "List, fetch, import and inspect published parameters.",
     "train": "Train a network from a recipe and prepared data, going on where it was stopped.",
     "distil": "Predict unlabelled sequences with a trained network, to train the next one on.",
-    "distil": "Predict unlabelled sequences with a trained network, to train the next one on.",
     "verify": "Compare this program with stored runs of the original ones.",
     "data": "Prepare chains to train on, and look at them.",
     "doctor": "Report what this machine can do, what is missing, and how to get it.",
