@@ -32,7 +32,7 @@ def tiny() -> Recipe:
     )
 
 
-def mini_network() -> AF2:
+def _mini_network() -> AF2:
     """2.8 million parameters; alignments are read where there are any, and a bare sequence is enough."""
     return AF2(
         features=FeatureSizes(num_clusters=32, num_extra=64, num_templates=0),
@@ -59,13 +59,13 @@ def mini_network() -> AF2:
 def mini_1() -> Recipe:
     """The shipped network, first stage: pieces of 32 residues, in which it learns helices, strands and turns.
 
-    What differs from the published weights of the losses serves a short run: confidence is learnt from the first step, from
-    chains of any resolution; guessing masked letters, which means little without an alignment, weighs less; and half of
-    the backbone errors are not clamped, for a clamped one says nothing while all is far from its place.
+    What differs from the published weights of the losses serves a short run: confidence is learnt from the first step,
+    from chains of any resolution; guessing masked letters, which means little without an alignment, weighs less; and
+    half of the backbone errors are not clamped, for a clamped one says nothing while all is far from its place.
     """
     return Recipe(
         name="mini_1",
-        model=mini_network(),
+        model=_mini_network(),
         losses=LossWeights(violation=0.0, masked_msa=0.5, plddt=0.05, unknown_resolution=1.0),
         sampling=Sampling(crop_size=32, max_passes=2, unclamped_fraction=0.5, is_length_weighted=False),
         optimiser=Optimiser(
@@ -87,6 +87,7 @@ def mini_2() -> Recipe:
     return replace(
         first,
         name="mini_2",
+        seed=1,
         sampling=replace(first.sampling, crop_size=64),
         optimiser=replace(first.optimiser, learning_rate=1e-3, final_fraction=0.3),
     )
@@ -98,6 +99,7 @@ def mini_3() -> Recipe:
     return replace(
         second,
         name="mini_3",
+        seed=2,
         losses=replace(second.losses, violation=0.1),
         sampling=replace(second.sampling, crop_size=128, max_passes=3, unclamped_fraction=0.1),
         optimiser=replace(second.optimiser, learning_rate=3e-4, final_fraction=0.05, warmup_examples=20),
