@@ -79,6 +79,7 @@ def find_violations(
     clashes = clash_violations(positions, mask, van_der_waals_radii(aatype).to(positions), residue_index, asym_id)
     within = within_residue_violations(positions, mask, aatype)
     kinds = [bonded.is_violated, clashes.is_violated.amax(-1), within.is_violated.amax(-1)]
+    # DISCREPANCY(AF2 Suppl. equation 46): the paper sums over clashes; the released code divides by all atoms.
     per_atom = (clashes.atom_loss + within.atom_loss).sum((-2, -1)) / (mask.sum((-2, -1)) + 1e-6)
     loss = bonded.c_n_loss + bonded.ca_c_n_loss + bonded.c_n_ca_loss + per_atom
     return Violations(bonded, clashes, within, torch.stack(kinds).amax(0), loss)
