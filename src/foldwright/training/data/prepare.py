@@ -13,6 +13,7 @@ from foldwright.errors import InputError
 from foldwright.training.data.alignments import Library
 from foldwright.training.data.chain import Chain
 from foldwright.training.data.filters import Filters
+from foldwright.training.data.homology import with_families
 from foldwright.training.data.shards import FORMAT, Row, Shard, write_manifest, write_shard
 from foldwright.training.data.sources import Batch, Dropped, batches
 
@@ -39,9 +40,12 @@ def prepare(
     out: Path,
     filters: Filters = Filters(),  # noqa: B008  frozen
     alignments: Sequence[Path] = (),
+    val_fraction: float = 0.05,
     progress: Progress = lambda done, total: None,
 ) -> Report:
     """Make a folder that `ShardedChains` reads. Files that cannot be read are skipped, named and counted.
+
+    Where a source does not say so, chains are clustered, and split by homology.
 
     Raises:
         InputError: a source is missing or empty, or no chain is left.
@@ -62,6 +66,8 @@ def prepare(
     if not rows:
         told = "; ".join(f"{count} x {why}" for why, count in report.reasons.items())
         raise InputError(f"no chain is left of {len(report.dropped)}: {told}.", file=out, remedy="Loosen the filters.")
+    rows = with_families(rows, _sequences(out, rows), val_fraction)
+    report = replace(report, rows=rows)
     write_manifest(out, rows, _notes(sources, alignments, filters, report))
     _remove_others(out, {part.path.name for part in done})
     return report
@@ -106,6 +112,11 @@ def _filtered(part: Batch, filters: Filters) -> Iterator[Chain | Dropped]:
     for found in part.read():
         fault = None if isinstance(found, Dropped) else filters.fault(found)
         yield found if isinstance(found, Dropped) or fault is None else Dropped(found.id, fault)
+
+
+def _sequences(out: Path, rows: Sequence[Row]) -> list[str]:
+    shards = {name: Shard(out / name) for name in {row.shard for row in rows}}
+    return [shards[row.shard].sequence(row.row) for row in rows]
 
 
 def _without_copies(rows: Sequence[Row]) -> tuple[list[Row], list[Dropped]]:

@@ -17,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from foldwright.chem.residues import aatype_to_sequence
 from foldwright.errors import InputError
 from foldwright.io.alignment import Alignment
 from foldwright.io.atomic import atomic_write
@@ -50,8 +51,8 @@ class Row:
             id=chain.id,
             length=len(chain),
             kind=chain.kind,
-            cluster=chain.cluster or chain.id,
-            split=chain.split or "train",
+            cluster=chain.cluster,
+            split=chain.split,
             is_core=chain.is_core,
             resolution=round(float(chain.resolution), 3),
             depth=chain.depth,
@@ -65,6 +66,8 @@ def write_shards(
 ) -> list[Row]:
     """Write chains as shards with their manifest; the manifest comes last, so a folder that has one is whole.
 
+    A chain without a cluster is one of its own; a chain without a split is for training.
+
     Raises:
         InputError: there is no chain, or the folder cannot be written.
     """
@@ -73,6 +76,7 @@ def write_shards(
         name = f"shard-{len(rows) // size:05d}.safetensors"
         write_shard(folder / name, part)
         rows += [Row.of(chain, name, i) for i, chain in enumerate(part)]
+    rows = [replace(row, cluster=row.cluster or row.id, split=row.split or "train") for row in rows]
     write_manifest(folder, rows, notes or {})
     return rows
 
@@ -183,6 +187,10 @@ class Shard:
             alignment=self._alignment(row, aatype),
             confidence=None if np.isnan(confidence).any() else confidence,
         )
+
+    def sequence(self, row: int) -> str:
+        """One letter for each residue of a chain."""
+        return aatype_to_sequence(self._part("aatype", "residue", row))
 
     def _alignment(self, row: int, aatype: np.ndarray) -> Alignment | None:
         letters = self._part("letters", "letter", row).reshape(-1, len(aatype))
