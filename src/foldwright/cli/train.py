@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,7 @@ def train(
     checkpoint_every: Annotated[int, Option(help="Steps between checkpoints.")] = 250,
     keep_last: Annotated[int, Option(help="Checkpoints to keep.")] = 3,
     keep_every: Annotated[int | None, Option(help="Keep those of every so many steps for good.")] = None,
+    tensorboard: Annotated[bool, Option("--tensorboard", help="Also write curves for TensorBoard.")] = False,
     quiet: Annotated[bool, Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Train a network; the same command goes on where it was stopped, with the same numbers.
@@ -50,7 +52,9 @@ def train(
 
     from foldwright.training.interrupts import Stopped
     from foldwright.training.launch import Request, launch
+    from foldwright.training.parallel import LostProcess
     from foldwright.training.progress import reporter
+    from foldwright.training.step import NonFiniteLoss
 
     request = Request(
         recipe=recipe,
@@ -68,9 +72,13 @@ def train(
         checkpoint_every=checkpoint_every,
         keep_last=keep_last,
         keep_every=keep_every,
+        has_tensorboard=tensorboard,
     )
     try:
         launch(request, reporter(quiet))
+    except (NonFiniteLoss, LostProcess) as fault:
+        print(f"foldwright: {fault}", file=sys.stderr)
+        raise typer.Exit(GONE_WRONG) from None
     except Stopped as stopped:
         print(f"foldwright: stopped by {stopped}; the same command goes on from there.")
         raise typer.Exit(stopped.exit_code) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 import foldwright
 from foldwright.errors import InputError
@@ -82,6 +84,15 @@ def read_header(path: Path) -> Checkpoint:
     return Checkpoint(path, recipe_from_json(note["recipe"]), int(note["step"]))
 
 
+def is_checkpoint(path: Path) -> bool:
+    """Whether training wrote this file."""
+    try:
+        with safe_open(path, "pt") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except (SafetensorError, OSError):
+        return False
+
+
 def check_recipe(found: Checkpoint, recipe: Recipe) -> None:
     """Refuse to go on with a recipe under which other numbers would have been computed.
 
@@ -127,10 +138,8 @@ def read_tensors(path: Path, parts: tuple[str, ...]) -> dict[str, dict[str, Tens
 
 
 @torch.no_grad()
-def fill(tensors: dict[str, Tensor], values: dict[str, Tensor]) -> None:
+def fill(tensors: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
     """Copy values into tensors of the same names, which may be divided among processes."""
-    from torch.distributed.tensor import DTensor, distribute_tensor
-
     for name, tensor in tensors.items():
         value = values[name].to(tensor.device)
         if isinstance(tensor, DTensor):

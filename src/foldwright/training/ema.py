@@ -25,7 +25,8 @@ class ExponentialMovingAverage:
     def update(self, model: nn.Module) -> None:
         """Move towards the parameters as they are now."""
         averages = [local(tensor) for tensor in self.state.values()]
-        torch._foreach_lerp_(averages, [local(p.detach()) for p in model.parameters()], 1 - self.decay)
+        parameters = [local(p.detach()) for p in model.parameters()]
+        torch._foreach_lerp_(averages, parameters, 1 - self.decay)  # pyright: ignore[reportPrivateImportUsage]
 
     @contextmanager
     def applied(self, model: nn.Module) -> Iterator[None]:

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foldwright.errors import InputError
 from foldwright.io.atomic import atomic_write
@@ -14,6 +14,9 @@ from foldwright.training.progress import memory_bytes
 from foldwright.training.recipe import Recipe
 from foldwright.training.recipe_json import recipe_to_json
 from foldwright.training.step import StepResult
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 
 class Table:
@@ -69,26 +72,47 @@ def _cut(path: Path, step: int) -> list[str]:
 class Journal:
     """The tables of a run. `metrics.csv` holds only what a rerun computes again to the last digit; times are apart."""
 
-    def __init__(self, out: Path, recipe: Recipe, step: int):
+    def __init__(self, out: Path, recipe: Recipe, step: int, has_tensorboard: bool = False):
         self.metrics = Table(out / "metrics.csv", step)
         self.times = Table(out / "times.csv", step)
         self.evaluations = Table(out / "evaluation.csv", step)
+        self.board = _board(out / "tensorboard", step) if has_tensorboard else None
         with atomic_write(out / "recipe.json") as file:
             file.write(recipe_to_json(recipe))
 
     def step(self, result: StepResult, recipe: Recipe, seconds: float) -> None:
         """The numbers of a step."""
         examples = result.step * recipe.examples_per_step
-        row = {"step": result.step, "examples": examples, "passes": result.num_passes}
-        row |= {"learning_rate": result.learning_rate, "gradient_norm": result.gradient_norm, **result.terms}
-        self.metrics.add(row)
-        self.times.add({"step": result.step, "seconds": round(seconds, 4), "memory_bytes": memory_bytes()})
+        numbers = {"learning_rate": result.learning_rate, "gradient_norm": result.gradient_norm, **result.terms}
+        self.metrics.add({"step": result.step, "examples": examples, "passes": result.num_passes, **numbers})
+        times = {"seconds": round(seconds, 4), "memory_bytes": memory_bytes()}
+        self.times.add({"step": result.step, **times})
+        self._show("train", result.step, numbers)
+        self._show("run", result.step, times | {"examples_per_second": recipe.examples_per_step / seconds})
 
     def evaluation(self, step: int, scores: Mapping[str, float]) -> None:
         """Scores of the averaged parameters."""
         self.evaluations.add({"step": step, **scores})
+        self._show("evaluation", step, scores)
 
     def close(self) -> None:
         """Let go of the files."""
         for table in (self.metrics, self.times, self.evaluations):
             table.close()
+        if self.board is not None:
+            self.board.close()
+
+    def _show(self, group: str, step: int, numbers: Mapping[str, float]) -> None:
+        if self.board is not None:
+            for name, value in numbers.items():
+                self.board.add_scalar(f"{group}/{name}", value, step)
+
+
+def _board(folder: Path, step: int) -> SummaryWriter:
+    """A writer for TensorBoard that hides what was written of later steps."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as fault:
+        remedy = "Install it with: pip install foldwright[train]"
+        raise InputError("TensorBoard is not installed.", field="--tensorboard", remedy=remedy) from fault
+    return SummaryWriter(str(folder), purge_step=step + 1)

@@ -8,11 +8,14 @@ from pathlib import Path
 import torch
 
 from foldwright.errors import InputError
+from foldwright.models.af2.model import AlphaFold
 from foldwright.models.overrides import override, parse_overrides
 from foldwright.training import recipes
 from foldwright.training.data.examples import Examples
 from foldwright.training.data.shards import ShardedChains
-from foldwright.training.loop import RunOptions, train
+from foldwright.training.initial import begin_with, load_parameters
+from foldwright.training.loop import Initialise, RunOptions, train
+from foldwright.training.parallel import own_device, processes
 from foldwright.training.progress import Silent
 from foldwright.training.recipe import Recipe
 from foldwright.training.state import State
@@ -37,6 +40,7 @@ class Request:
     checkpoint_every: int = 250
     keep_last: int = 3
     keep_every: int | None = None
+    has_tensorboard: bool = False
 
     def __post_init__(self):
         counts = ("steps", "stop_after", "threads", "evaluate_every", "checkpoint_every", "keep_last", "keep_every")
@@ -58,15 +62,32 @@ def launch(request: Request, report: Silent) -> State:
     recipe = chosen_recipe(request)
     chains = ShardedChains(request.data)
     distilled = ShardedChains(request.distilled) if request.distilled else None
-    options = RunOptions(
-        device=chosen_device(request.device),
-        checkpoint_every=request.checkpoint_every,
-        keep_last=request.keep_last,
-        keep_every=request.keep_every,
-        evaluate_every=request.evaluate_every,
-        stop_after=request.stop_after,
-    )
-    return train(recipe, Examples(chains, recipe, distilled=distilled), request.out, options, report=report)
+    examples = Examples(chains, recipe, distilled=distilled)
+    device = own_device(chosen_device(request.device))
+    with processes(request.parallel, device) as all_of_us:
+        options = RunOptions(
+            device=device,
+            processes=all_of_us,
+            checkpoint_every=request.checkpoint_every,
+            keep_last=request.keep_last,
+            keep_every=request.keep_every,
+            evaluate_every=request.evaluate_every,
+            stop_after=request.stop_after,
+            has_tensorboard=request.has_tensorboard,
+        )
+        initialise = initialiser(request.init, recipe, report) if request.init else None
+        return train(recipe, examples, request.out, options, initialise, report=report)
+
+
+def initialiser(source: str, recipe: Recipe, report: Silent) -> Initialise:
+    """What gives a new network the parameters of `source`, which are read now: a wrong name costs nothing."""
+    parameters = load_parameters(source, recipe.model)
+
+    def initialise(model: AlphaFold) -> None:
+        new = begin_with(model, parameters, source)
+        report.say(f"begins with {source}" + (f"; new: {', '.join(new)}" if new else ""))
+
+    return initialise
 
 
 def chosen_recipe(request: Request) -> Recipe:

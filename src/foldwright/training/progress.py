@@ -24,7 +24,7 @@ class Silent:
     def begin(self, step: int, num_steps: int, text: str) -> None:
         """A run begins, or goes on after `step`."""
 
-    def step(self, result: StepResult, seconds: float, examples_per_second: float) -> None:
+    def step(self, result: StepResult, examples_per_second: float) -> None:
         """A step is done."""
 
     def say(self, text: str) -> None:
@@ -44,7 +44,7 @@ class Plain(Silent):
         self.clock = Clock(step, num_steps)
         print(text, flush=True)
 
-    def step(self, result: StepResult, seconds: float, examples_per_second: float) -> None:
+    def step(self, result: StepResult, examples_per_second: float) -> None:
         self.clock.tick(result.step)
         now = time.monotonic()
         if now - self.said >= self.every or result.step == self.clock.num_steps:
@@ -70,7 +70,7 @@ class Live(Silent):
         self.task = self.progress.add_task("first step", total=num_steps, completed=step)
         self.progress.start()
 
-    def step(self, result: StepResult, seconds: float, examples_per_second: float) -> None:
+    def step(self, result: StepResult, examples_per_second: float) -> None:
         self.clock.tick(result.step)
         text = f"{summary(result, examples_per_second)} · {self.clock.remaining()} left"
         self.progress.update(self.task, completed=result.step, description=text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,14 @@ class StepResult:
     is_stop_wanted: bool  # by any process
 
 
+class NonFiniteLoss(RuntimeError):
+    """The loss of an example is not a number; `rerun` computes it again, drawing the same."""
+
+    def __init__(self, step: int, examples: str, rerun: Callable[[], object]):
+        self.rerun = rerun
+        super().__init__(f"the loss is not finite in step {step}, at {examples}")
+
+
 @dataclass
 class Stepper:
     """Makes the steps of a recipe; every process calls it with its own groups of the step."""
@@ -75,13 +83,19 @@ class Stepper:
 
     def _learn(self, group: Group) -> dict[str, Tensor]:
         """The backward pass of one group, and its terms."""
-        torch.manual_seed(schedule.dropout_seed(self.recipe, group.first))
         example = group.examples.to(self.device)
-        terms, watched = losses_of(self.state.model, example, self.recipe.losses)
-        loss = terms.weighted(self.recipe.losses)
+        terms, loss = self._loss(group.first, example)
+        if not bool(loss.detach().isfinite().all()):
+            raise NonFiniteLoss(self.state.step + 1, example.id, lambda: self._loss(group.first, example))
         (loss * example.weight).mean().mul(self.gradients.loss_scale).backward()
         self.gradients.add()
-        return {"loss": loss.detach().mean(), **{k: v.detach().mean() for k, v in {**terms.flat(), **watched}.items()}}
+        return {"loss": loss.detach().mean(), **{name: value.detach().mean() for name, value in terms.items()}}
+
+    def _loss(self, first: int, example: TrainingExample) -> tuple[dict[str, Tensor], Tensor]:
+        """All terms of a group, and its loss."""
+        torch.manual_seed(schedule.dropout_seed(self.recipe, first))
+        terms, watched = losses_of(self.state.model, example, self.recipe.losses)
+        return {**terms.flat(), **watched}, terms.weighted(self.recipe.losses)
 
     def _means(self, terms: list[dict[str, Tensor]], is_stop_wanted: bool) -> tuple[dict[str, float], bool]:
         """Over the groups of all processes; one exchange also tells everybody whether anybody wants to stop."""
