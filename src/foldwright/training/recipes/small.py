@@ -69,14 +69,14 @@ def mini_1() -> Recipe:
         losses=LossWeights(violation=0.0, masked_msa=0.5, plddt=0.05, unknown_resolution=1.0),
         sampling=Sampling(crop_size=32, max_passes=2, unclamped_fraction=0.5, is_length_weighted=False),
         optimiser=Optimiser(
-            learning_rate=2e-3,
+            learning_rate=1e-3,
             warmup_examples=200,
             decay_after_examples=10_000_000,
             final_fraction=0.5,
-            ema_decay=0.99,
+            ema_decay=0.995,
         ),
-        num_steps=1_500,
-        examples_per_step=2,
+        num_steps=4_000,
+        examples_per_step=1,
         is_checkpointed=False,
     )
 
@@ -89,7 +89,9 @@ def mini_2() -> Recipe:
         name="mini_2",
         seed=1,
         sampling=replace(first.sampling, crop_size=64),
-        optimiser=replace(first.optimiser, learning_rate=1e-3, final_fraction=0.3),
+        optimiser=replace(first.optimiser, learning_rate=7e-4, final_fraction=0.3),
+        num_steps=1_500,
+        examples_per_step=2,
     )
 
 
