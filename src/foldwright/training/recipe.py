@@ -20,6 +20,7 @@ class Sampling:
     deletion_blocks: int = 5  # Alg. 1 "MSABlockDeletion"; 0 keeps every row
     deletion_fraction: float = 0.3  # of the alignment, per block, Alg. 1
     distilled_fraction: float = 0.75  # of examples, where a distillation set is given, Suppl. 1.3
+    distilled_rows: int = 1000  # of the alignment of a distilled chain, drawn anew for each example, Suppl. 1.3
     is_length_weighted: bool = True  # longer chains are drawn more often, Suppl. 1.2.5
     max_chain_weight: float = 1.0  # a cluster counts once however many members it has, Suppl. 1.2.5
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 
 from foldwright.chem.atoms import ATOM_INDEX
 from foldwright.chem.residues import aatype_to_sequence
@@ -25,11 +25,11 @@ class Chain:
     cluster     chains that count as one when examples are drawn
     is_core     one of those a network is judged on
     alignment   its relatives, the chain's own sequence first
-    confidence  of every residue of a predicted structure, 0 to 1 (AF2 Suppl. 1.3)
+    confidence  of every residue of a predicted structure, in nats above the background (AF2 Suppl. 1.3)
     """
 
     id: str
-    aatype: Int[np.ndarray, " n"]  # 0-19 in the order ARNDCQEGHILKMFPSTWYV, 20 unknown
+    aatype: Integer[np.ndarray, " n"]  # 0-19 in the order ARNDCQEGHILKMFPSTWYV, 20 unknown
     residue_index: Int[np.ndarray, " n"]  # place in the chain, from 0
     positions: Float[np.ndarray, "n 37 3"]  # angstrom, 0 where the mask is
     mask: Bool[np.ndarray, "n 37"]

@@ -19,6 +19,7 @@ from foldwright.features.structure import StructureLabels
 from foldwright.training.data.chain import Chain
 from foldwright.training.data.crop import contiguous
 from foldwright.training.data.labels import chain_labels
+from foldwright.training.data.rows import with_noise
 from foldwright.training.data.sampling import CONTENT, SOURCE, Draw, stream
 from foldwright.training.data.shards import ShardedChains
 from foldwright.training.recipe import Recipe
@@ -74,8 +75,8 @@ class Examples:
 
     def draw(self, number: int, num_passes: int = 1) -> TrainingExample:
         """Example `number`, as it would be read in this many passes (AF2 Suppl. Alg. 31 "RecyclingTraining")."""
-        chain = self.chain_of(number)
         rng = stream(self.recipe.seed, CONTENT, number)
+        chain = with_noise(self.chain_of(number), self.recipe.sampling.distilled_rows, rng)
         is_clamped = rng.random() >= self.recipe.sampling.unclamped_fraction
         chain = chain.crop(self._crop(len(chain), is_clamped, rng))
         example = features(chain, self._deletion_starts(chain, rng), self.recipe.sampling.deletion_fraction)

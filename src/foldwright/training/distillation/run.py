@@ -66,7 +66,7 @@ def distil(
     may be added later and are judged by the background of the first run.
 
     Raises:
-        InputError: the folder was begun with another teacher or other settings; no chain is left to write.
+        InputError: the folder was begun with another teacher or other settings; no residue is confident.
     """
     _check_settings(out, teacher, num_reference)
     summary = Summary(left_out={one.name: one.reason for one in sequences if isinstance(one, Refused)})
@@ -156,6 +156,12 @@ def _counted(chains: Iterable[Chain], summary: Summary) -> Iterator[Chain]:
         summary.num_residues += len(chain)
         summary.num_confident += num_confident(chain)
         yield chain
+    if not summary.num_chains:
+        raise InputError(
+            f"of {len(summary.left_out)} sequences none has a residue that the teacher is sure of.",
+            field="--teacher",
+            remedy="Train the teacher for longer, or give sequences that it can predict.",
+        )
 
 
 def _as_written(path: Path, one: Unlabelled) -> Chain:

@@ -15,6 +15,7 @@ from foldwright.io.a3m import read_a3m
 from foldwright.io.alignment import Alignment
 from foldwright.io.fasta import check_sequence, parse_fasta
 from foldwright.io.text import read_lines, stem, suffix
+from foldwright.training.data.rows import subsampled
 
 FASTA = (".fasta", ".fa", ".faa", ".fas")
 A3M = (".a3m",)
@@ -61,10 +62,7 @@ class Unlabelled:
 
     def subsampled(self, max_rows: int, rng: np.random.Generator) -> Unlabelled:
         """The query and rows drawn without replacement, `max_rows` in all."""
-        if len(self.alignment) <= max_rows:
-            return self
-        drawn = 1 + rng.permutation(len(self.alignment) - 1)[: max_rows - 1]
-        return Unlabelled(self.name, self.alignment.rows([0, *sorted(drawn.tolist())]))
+        return Unlabelled(self.name, subsampled(self.alignment, max_rows, rng))
 
 
 @dataclass(frozen=True)
