@@ -7,7 +7,7 @@ from pathlib import Path
 
 from foldwright.errors import InputError
 from foldwright.io.job import Job
-from foldwright.pipeline.choose import choose_models, group_for
+from foldwright.pipeline.choose import choose_models, group_for, models_asked
 from foldwright.pipeline.fit import load_of
 from foldwright.pipeline.memory import available_bytes, gigabytes
 from foldwright.pipeline.options import GROUPS, Options
@@ -35,7 +35,9 @@ def estimates(
 
 def models_of(job: Job, options: Options) -> tuple[str, ...]:
     """The models that would be run; those of the whole group where no weights are found yet."""
+    if asked := models_asked(options):
+        return asked
     try:
-        return choose_models(job, options.models, models_found(options.weights))
+        return choose_models(job, (), models_found(options.weights))
     except InputError:
         return GROUPS[group_for(job)]

@@ -9,8 +9,10 @@ from typing import Any
 
 from foldwright.errors import InputError
 from foldwright.models.af2.config import AF2
-from foldwright.models.af2.presets import PRESETS, preset
+from foldwright.models.af2.presets import PRESETS
 from foldwright.models.overrides import override
+from foldwright.pipeline.sources import base_config
+from foldwright.weights.trained import BUNDLED
 
 PRECISIONS = ("float32", "bfloat16", "auto")
 
@@ -52,12 +54,13 @@ class Options:
             )
 
     def config(self, model: str) -> AF2:
-        """The preset of `model` with every choice applied.
+        """The network of `model` with every choice applied.
 
         Raises:
-            InputError: an unknown field, a value of the wrong type, or one number set by two options.
+            InputError: an unknown field, a value of the wrong type, or one number set by two options; or the weights
+                are those of another network.
         """
-        config = preset(model)
+        config = base_config(self.weights, model)
         for path, value in self._as_overrides().items():
             config = override(config, path, value)
         return config
@@ -96,13 +99,13 @@ def model_names(words: Sequence[str]) -> tuple[str, ...]:
     for word in (part.strip() for text in words for part in text.split(",")):
         if word in GROUPS:
             found |= dict.fromkeys(GROUPS[word])
-        elif word in PRESETS:
+        elif word in PRESETS or word in BUNDLED:
             found[word] = None
         else:
             raise InputError(
                 f'unknown model "{word}".',
                 field="--model",
-                remedy=f"Groups are {', '.join(GROUPS)}; models are {', '.join(PRESETS)}.",
+                remedy=f"Groups are {', '.join(GROUPS)}; models are {', '.join((*BUNDLED, *PRESETS))}.",
             )
     return tuple(found)
 

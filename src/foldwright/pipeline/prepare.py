@@ -13,7 +13,7 @@ from foldwright.errors import InputError
 from foldwright.io.job import Failure, Job, JobList, safe_name
 from foldwright.io.jobs import read_jobs, sequence_job
 from foldwright.io.text import stem
-from foldwright.pipeline.choose import choose_models
+from foldwright.pipeline.choose import choose_models, models_asked
 from foldwright.pipeline.features import Featuriser
 from foldwright.pipeline.fit import check_fits
 from foldwright.pipeline.options import Options
@@ -86,12 +86,13 @@ def with_templates(jobs: JobList, templates: Sequence[Path]) -> JobList:
 
 def assign(jobs: Iterable[Job], options: Options, has_templates: bool) -> tuple[tuple[Network, ...], list[Failure]]:
     """Which network runs on which jobs; and the jobs that none suits."""
-    assigned: dict[str, list[Job]] = {name: [] for name in options.models}
+    asked = models_asked(options)
+    assigned: dict[str, list[Job]] = {name: [] for name in asked}
     failures: list[Failure] = []
-    available = set() if options.models else models_found(options.weights)
+    available = set() if asked else models_found(options.weights)
     for job in jobs:
         try:
-            for name in choose_models(job, options.models, available):
+            for name in choose_models(job, asked, available):
                 assigned.setdefault(name, []).append(job)
         except InputError as error:
             failures.append(Failure(job.name, error))

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from foldwright.models.af2.config import AF2
 from foldwright.models.af2.model import AlphaFold
+from foldwright.models.af2.presets import preset
 from foldwright.weights import formats
 from foldwright.weights.identify import Traits
 from foldwright.weights.library import PARAMETER_FILE
 from foldwright.weights.locate import RULE, available_presets
 from foldwright.weights.store import LICENCES, WeightsInfo, load_network, load_weights
+from foldwright.weights.trained import find_trained
 
 TRIAL = {"model_1_ptm", "model_1_multimer_v3"}  # one model is enough where the numbers mean nothing
 
@@ -48,6 +50,19 @@ def find_source(asked: str | None, config: AF2, model: str) -> Source:
     digest = hashlib.sha256(str(asked).encode()).hexdigest()
     info = WeightsInfo(source=str(asked), sha256=digest, format=RULE, preset=model, licence=LICENCES[RULE])
     return Source(asked, info)
+
+
+def base_config(asked: str | None, model: str) -> AF2:
+    """The configuration of a network: what its file says, else that of its name.
+
+    Raises:
+        InputError: the file holds another network, or one that cannot be predicted with.
+    """
+    trained = find_trained(asked, model)
+    if trained is None:
+        return preset(model)
+    trained.require_whole()
+    return trained.config
 
 
 def models_found(asked: str | None) -> set[str]:

@@ -27,6 +27,7 @@ from foldwright.weights.library import PARAMETER_FILE, cache_folder
 from foldwright.weights.locate import RULE, locate
 from foldwright.weights.mapping import check_arrays
 from foldwright.weights.rule import rule_parameters
+from foldwright.weights.trained import Trained, check_state, find_trained
 
 MAPPING_VERSION = 1  # raised whenever a table or a parameter's name changes: older conversions are then left aside
 LICENCES = {
@@ -58,12 +59,15 @@ class WeightsInfo:
 def load_weights(source: str | Path | None, config: AF2, preset: str | None = None) -> tuple[State, WeightsInfo]:
     """The parameters of a network under our names, and where they come from.
 
-    `source`: a file, a folder of files, a published name that was fetched, "rule" or "rule:<salt>" for generated
-    numbers, or None for what is in the cache. `preset`: the official name of the network; finds its file in a folder.
+    `source`: a file, a folder of files or of a training run, a published name that was fetched, "rule" or
+    "rule:<salt>" for generated numbers, or None for what is in the cache or in the package. `preset`: the name of the
+    network; finds its file in a folder.
 
     Raises:
         InputError: not found, damaged, or the parameters of another network.
     """
+    if trained := find_trained(source, preset):
+        return _load_trained(trained, config), describe_trained(trained)
     found = locate(source, preset, config)
     if isinstance(found, str):
         return _generate(found, config, preset)
@@ -109,6 +113,24 @@ def describe_rule(name: str, preset: str | None = None) -> WeightsInfo:
     """What is said of generated parameters, "rule" or "rule:<salt>"."""
     digest = hashlib.sha256(f"{RULE}:{name.partition(':')[2]}".encode()).hexdigest()
     return WeightsInfo(source=name, sha256=digest, format=RULE, preset=preset, licence=LICENCES[RULE])
+
+
+def describe_trained(trained: Trained) -> WeightsInfo:
+    """What is said of a network whose file says what it is."""
+    return WeightsInfo(
+        source=str(trained.path),
+        sha256=file_sha256(trained.path),
+        format=trained.format,
+        preset=trained.name,
+        licence=trained.licence,
+    )
+
+
+def _load_trained(trained: Trained, config: AF2) -> State:
+    trained.require_whole()
+    state = trained.state()
+    check_state(trained, deepmind_af2.empty(config), state)
+    return state
 
 
 def _generate(name: str, config: AF2, preset: str | None) -> tuple[State, WeightsInfo]:
