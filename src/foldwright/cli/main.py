@@ -21,6 +21,7 @@ COMMANDS = {  # each in the file of its name, which is read when it is called: `
     "distil": "Predict unlabelled sequences with a trained network, to train the next one on.",
     "verify": "Compare this program with stored runs of the original ones.",
     "data": "Prepare chains to train on, and look at them.",
+    "profile": "Measure the time, FLOPs and memory of every operation of a training step.",
     "doctor": "Report what this machine can do, what is missing, and how to get it.",
 }
 

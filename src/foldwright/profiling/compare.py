@@ -1,0 +1,137 @@
+"""The textbook and the installed kernels on the same step: whether they agree, and what the kernels save."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from foldwright.profiling.measure import measure_operations, measure_stages
+from foldwright.profiling.memory import measure_memory
+from foldwright.profiling.peak import Peak, measure_peak
+from foldwright.profiling.synthetic import Sizes
+from foldwright.profiling.workload import Setting, Workload, make_workload
+from foldwright.training.recipe import Recipe
+
+# Of a whole network, whose layers pass their rounding on; a wrong kernel is off by far more.
+TOLERANCE = {"float32": 1e-3, "bfloat16": 1e-1}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The relative error of one quantity of the kernels against the textbook."""
+
+    quantity: str
+    error: float
+    limit: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is within the limit; NaN is not."""
+        return self.error <= self.limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """One of the two ways to run a step."""
+
+    forward_s: float  # losses included
+    backward_s: float
+    step_s: float
+    peak_bytes: int
+    operations: dict[str, float]  # seconds, forward and backward
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both, and whether they agree."""
+
+    agreements: list[Agreement]
+    textbook: Way
+    installed: Way
+
+    @property
+    def passed(self) -> bool:
+        """Whether every quantity agrees."""
+        return all(agreement.passed for agreement in self.agreements)
+
+    def record(self) -> dict[str, Any]:
+        """For the summary."""
+        agreements = [{**asdict(a), "passed": a.passed} for a in self.agreements]
+        return {
+            "passed": self.passed,
+            "agreements": agreements,
+            "textbook": asdict(self.textbook),
+            "installed": asdict(self.installed),
+            "speed_up": self.textbook.step_s / self.installed.step_s,
+        }
+
+
+def compare(
+    recipe: Recipe, sizes: Sizes, device: torch.device, repeats: int, tell: Callable[[str], None] = lambda _: None
+) -> Comparison:
+    """Run one step both ways from the same parameters, example and dropout, then measure each."""
+    peak = measure_peak(device)
+    found: list[dict[str, Tensor]] = []
+    ways: list[Way] = []
+    for is_textbook in (True, False):
+        tell("textbook" if is_textbook else "installed kernels")
+        workload = make_workload(recipe, sizes, Setting(device=device, is_textbook=is_textbook))
+        found.append(quantities(workload))
+        ways.append(_measured(workload, repeats, peak))
+        del workload
+        gc.collect()
+    (textbook, installed), limit = found, TOLERANCE[recipe.precision]
+    return Comparison(list(agreements(textbook, installed, limit)), *ways)
+
+
+def quantities(workload: Workload) -> dict[str, Tensor]:
+    """What a step computes: outputs, terms of the loss, and the gradient of every part of the network."""
+    output = workload.forward()
+    terms, loss = workload.losses(output)
+    loss.backward()
+    kept = {
+        "distogram": output.distogram_logits,
+        "masked MSA": output.masked_msa_logits,
+        "atoms": output.structure.atom14_positions,
+        "pLDDT logits": output.plddt_logits,
+        **{f"loss {name.rpartition('.')[2]}": term for name, term in terms.flat().items()},
+    }
+    for name, child in _parts(workload.model):
+        gradients = [p.grad.flatten() for p in child.parameters() if p.grad is not None]
+        if gradients:
+            kept[f"gradient of {name}"] = torch.cat(gradients)
+    return {name: x.detach().double().cpu().clone() for name, x in kept.items()}
+
+
+def agreements(textbook: dict[str, Tensor], installed: dict[str, Tensor], limit: float) -> Iterator[Agreement]:
+    """Every quantity that is not zero on both sides."""
+    for name, expected in textbook.items():
+        norm = torch.linalg.vector_norm(expected)
+        difference = torch.linalg.vector_norm(installed[name] - expected)
+        if norm > 0 or difference > 0:
+            yield Agreement(name, float(difference / norm), limit)
+
+
+def _parts(model: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
+    """Children of the network, and of its trunk instead of the trunk."""
+    for name, child in model.named_children():
+        yield from child.named_children() if name == "trunk" else [(name, child)]
+
+
+def _measured(workload: Workload, repeats: int, peak: Peak) -> Way:
+    workload.step()
+    stages = {stage: median(seconds) for stage, seconds in measure_stages(workload, repeats).items()}
+    operations = measure_operations(workload, repeats, peak)
+    return Way(
+        forward_s=stages["forward"] + stages["losses"],
+        backward_s=stages["backward"],
+        step_s=sum(stages.values()),
+        peak_bytes=measure_memory(workload).total,
+        operations={operation.name: operation.seconds for operation in operations},
+    )
