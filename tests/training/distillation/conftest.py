@@ -26,4 +26,5 @@ def teacher():
     model = AlphaFold(CONFIG).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
+    torch.nn.init.normal_(model.distogram_head.out.weight, std=2.0)
     return Teacher(model)
