@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer import Option
-
-GONE_WRONG = 1
 
 
 def train(
@@ -52,9 +49,7 @@ def train(
 
     from foldwright.training.interrupts import Stopped
     from foldwright.training.launch import Request, launch
-    from foldwright.training.parallel import LostProcess
     from foldwright.training.progress import reporter
-    from foldwright.training.step import NonFiniteLoss
 
     request = Request(
         recipe=recipe,
@@ -76,9 +71,6 @@ def train(
     )
     try:
         launch(request, reporter(quiet))
-    except (NonFiniteLoss, LostProcess) as fault:
-        print(f"foldwright: {fault}", file=sys.stderr)
-        raise typer.Exit(GONE_WRONG) from None
     except Stopped as stopped:
         print(f"foldwright: stopped by {stopped}; the same command goes on from there.")
         raise typer.Exit(stopped.exit_code) from None

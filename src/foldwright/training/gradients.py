@@ -23,8 +23,9 @@ class Gradients(Protocol):
     def begin(self) -> None:
         """A step begins."""
 
-    def add(self) -> None:
-        """The backward pass of one group of examples is done."""
+    def add(self) -> Float[Tensor, ""]:
+        """The backward pass of one group of examples is done; the norm of its gradient, where this process knows it."""
+        ...
 
     def finish(self) -> Float[Tensor, ""]:
         """Leave the mean over all groups of all processes in `grad`; its norm before the step is clipped as a whole."""
@@ -51,11 +52,11 @@ class ReplicatedGradients:
         self.current.zero_()
         self.total.zero_()
 
-    def add(self) -> None:
-        if self.is_clipped_each:
-            clip(self.current, self.limit)
+    def add(self) -> Float[Tensor, ""]:
+        norm = clip(self.current, self.limit) if self.is_clipped_each else self._norm()
         self.total += self.current
         self.current.zero_()
+        return norm
 
     def finish(self) -> Float[Tensor, ""]:
         self.processes.sum(self.total)
@@ -77,10 +78,11 @@ class DividedGradients:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def add(self) -> None:
+    def add(self) -> Float[Tensor, ""]:
         for parameter in self.parameters:  # one that no loss reached rests at zero, as among replicas
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
+        return torch.zeros(())
 
     def finish(self) -> Float[Tensor, ""]:
         return whole(torch.nn.utils.clip_grad_norm_(self.parameters, self.limit))

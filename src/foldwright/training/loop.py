@@ -11,19 +11,21 @@ from pathlib import Path
 import torch
 
 from foldwright import kernels
+from foldwright.errors import TrainingError
 from foldwright.models.af2.model import AlphaFold
 from foldwright.training import checkpoint as checkpoints
 from foldwright.training.blocks import recompute, use_bfloat16
 from foldwright.training.draws import Examples, check_groups, drawn_ahead, groups_of_steps, num_groups
 from foldwright.training.folder import only_run_in
 from foldwright.training.gradients import DividedGradients, Gradients, ReplicatedGradients
+from foldwright.training.health import Health, untaught_parts
 from foldwright.training.interrupts import Interrupts
 from foldwright.training.journal import Journal
 from foldwright.training.parallel import Processes, check_parallel, divide
 from foldwright.training.progress import Silent
 from foldwright.training.recipe import Recipe
 from foldwright.training.state import State, new_network, new_state
-from foldwright.training.step import Group, Stepper
+from foldwright.training.step import Group, NonFiniteExample, Stepper
 
 Evaluate = Callable[[AlphaFold], dict[str, float]]
 Initialise = Callable[[AlphaFold], None]
@@ -59,7 +61,7 @@ def train(
     Raises:
         InputError: `out` was begun with another recipe or is in use, or a checkpoint cannot be read or written.
         KeyboardInterrupt: the run was asked to stop; it goes on from the last whole step.
-        NonFiniteLoss, LostProcess: training cannot go on; checkpoints stand.
+        TrainingError: training cannot go on; checkpoints stand.
     """
     options, report = options or RunOptions(), report or Silent()
     check_groups(recipe, options.processes)
@@ -126,7 +128,9 @@ class Run:
         self.num_groups = num_groups(recipe) // self.processes.world
         is_first, has_board = self.processes.is_first, options.has_tensorboard
         self.journal = Journal(out, recipe, state.step, has_board) if is_first else None
-        self.stepper = Stepper(recipe, state, self._gradients(), self.processes, torch.device(options.device))
+        health = Health(state.model, state.optimiser, untaught=untaught_parts(recipe))
+        device = torch.device(options.device)
+        self.stepper = Stepper(recipe, state, self._gradients(), self.processes, device, health)
         self.kept = state.step  # the step of the last checkpoint
 
     @property
@@ -161,10 +165,15 @@ class Run:
             result = self.stepper(self._own(groups, interrupts), interrupts.is_asked)
         except _Abandoned:
             return True
+        except NonFiniteExample as fault:
+            why = self.stepper.health.explain_non_finite(fault.rerun)
+            raise TrainingError(f"{fault}: {why} The last checkpoint stands.") from fault
         seconds = time.perf_counter() - start
         if self.journal is not None:
             self.journal.step(result, self.recipe, seconds)
         self.report.step(result, self.recipe.examples_per_step / seconds)
+        for warning in result.warnings:
+            self.report.say(f"step {result.step}: {warning}")
         return result.is_stop_wanted
 
     def _own(self, groups: Iterator[Group], interrupts: Interrupts) -> Iterator[Group]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
-from foldwright.errors import InputError
+from foldwright.errors import InputError, TrainingError
 from foldwright.training.blocks import outer_blocks
 from foldwright.training.recipe import Recipe
 
@@ -50,7 +51,7 @@ class Processes:
         return tensor
 
 
-class LostProcess(RuntimeError):
+class LostProcess(TrainingError):
     """Another process of the run ended or fell silent."""
 
 
@@ -114,6 +115,8 @@ def check_parallel(recipe: Recipe, processes: Processes) -> None:
 
 def divide(model: Model, device: torch.device, world: int) -> Model:
     """The same network of which each process holds a part, brought together block by block as it is run (FSDP2)."""
+    # Nothing here changes an output in place, of which torch warns.
+    warnings.filterwarnings("ignore", message="FSDP2-wrapped module", category=UserWarning)
     mesh = init_device_mesh(device.type, (world,))
     for block in outer_blocks(model):
         fully_shard(block, mesh=mesh)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from foldwright.errors import TrainingError
 from foldwright.features.structure import CA
 from foldwright.models.af2.model import AlphaFold
 from foldwright.training import schedule
 from foldwright.training.gradients import Gradients
+from foldwright.training.health import Health, described, stop_if_fatal
 from foldwright.training.objective_af2 import LossTerms, LossWeights, loss_terms, measures_of, true_lddt
 from foldwright.training.parallel import Processes
 from foldwright.training.recipe import Recipe
@@ -40,14 +43,15 @@ class StepResult:
     gradient_norm: float  # of the mean over examples, each clipped if the recipe says so
     terms: dict[str, float]  # means over the examples of the step
     is_stop_wanted: bool  # by any process
+    warnings: tuple[str, ...] = ()  # what the run's health gives reason to say
 
 
-class NonFiniteLoss(RuntimeError):
-    """The loss of an example is not a number; `rerun` computes it again, drawing the same."""
+class NonFiniteExample(TrainingError):
+    """The loss of an example or its gradient is not a number; `rerun` computes both again, drawing the same."""
 
     def __init__(self, step: int, examples: str, rerun: Callable[[], object]):
         self.rerun = rerun
-        super().__init__(f"the loss is not finite in step {step}, at {examples}")
+        super().__init__(f"in step {step} the loss of {examples} or its gradient is not finite")
 
 
 @dataclass
@@ -59,19 +63,31 @@ class Stepper:
     gradients: Gradients
     processes: Processes
     device: torch.device
+    health: Health
 
     def __call__(self, groups: Iterable[Group], is_stop_wanted: bool = False) -> StepResult:
-        recipe, state = self.recipe, self.state
+        """Make one step.
+
+        Raises:
+            TrainingError: its result would be of no use; nothing was changed if the gradient is at fault.
+        """
+        recipe, state, health = self.recipe, self.state, self.health
+        number = state.step + 1
+        health.before_step(number)
         rate = self._set_learning_rate()
         self.gradients.begin()
         terms = [self._learn(group) for group in groups]
-        norm = self.gradients.finish()
+        norm = float(self.gradients.finish())
         means, is_stop_wanted = self._means(terms, is_stop_wanted)
+        findings = health.after_backward(number, norm)
+        stop_if_fatal(findings)
         state.optimiser.step()
+        findings += health.after_step(number)
+        stop_if_fatal(findings)
         state.ema.update(state.model)
         passes = schedule.num_passes(recipe, state.step)
-        state.step += 1
-        return StepResult(state.step, passes, rate, float(norm), means, is_stop_wanted)
+        state.step = number
+        return StepResult(number, passes, rate, norm, means, is_stop_wanted, tuple(described(findings)))
 
     def _set_learning_rate(self) -> float:
         recipe = self.recipe
@@ -82,20 +98,22 @@ class Stepper:
         return rate
 
     def _learn(self, group: Group) -> dict[str, Tensor]:
-        """The backward pass of one group, and its terms."""
+        """The gradient of one group, and its terms."""
         example = group.examples.to(self.device)
-        terms, loss = self._loss(group.first, example)
-        if not bool(loss.detach().isfinite().all()):
-            raise NonFiniteLoss(self.state.step + 1, example.id, lambda: self._loss(group.first, example))
-        (loss * example.weight).mean().mul(self.gradients.loss_scale).backward()
-        self.gradients.add()
-        return {"loss": loss.detach().mean(), **{name: value.detach().mean() for name, value in terms.items()}}
+        terms, loss = self._backward(group.first, example)
+        norm = self.gradients.add()
+        if not bool(loss.isfinite().all() and norm.isfinite()):
+            rerun = partial(self._backward, group.first, example)
+            raise NonFiniteExample(self.state.step + 1, example.id, rerun)
+        return {"loss": loss.mean(), **{name: value.detach().mean() for name, value in terms.items()}}
 
-    def _loss(self, first: int, example: TrainingExample) -> tuple[dict[str, Tensor], Tensor]:
-        """All terms of a group, and its loss."""
+    def _backward(self, first: int, example: TrainingExample) -> tuple[dict[str, Tensor], Tensor]:
+        """The terms and the loss of a group, whose gradient is added to what there is."""
         torch.manual_seed(schedule.dropout_seed(self.recipe, first))
         terms, watched = losses_of(self.state.model, example, self.recipe.losses)
-        return {**terms.flat(), **watched}, terms.weighted(self.recipe.losses)
+        loss = terms.weighted(self.recipe.losses)
+        (loss * example.weight).mean().mul(self.gradients.loss_scale).backward()
+        return {**terms.flat(), **watched}, loss.detach()
 
     def _means(self, terms: list[dict[str, Tensor]], is_stop_wanted: bool) -> tuple[dict[str, float], bool]:
         """Over the groups of all processes; one exchange also tells everybody whether anybody wants to stop."""
