@@ -33,7 +33,8 @@ def saved_run(folder):
     """A run of one checkpoint whose averaged parameters, other than those of the last step, are sure of distances."""
     state = new_state(RECIPE, new_network(RECIPE))
     for tensor in state.ema.state.values():
-        torch.nn.init.normal_(tensor)
+        torch.nn.init.normal_(tensor, std=0.5)
+    torch.nn.init.normal_(state.ema.state["distogram_head.out.weight"], std=2.0)
     state.step = 3
     return save_checkpoint(folder, state, RECIPE, Processes()), state.ema.state
 
@@ -65,10 +66,12 @@ def test_sequences_become_chains_and_bad_ones_are_named(tmp_path):
 def test_what_cannot_be_used_ends_with_exit_code_2_and_a_remedy(tmp_path):
     (tmp_path / "in.fasta").write_text(">one\nACDEFGHIKL\n")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "not.safetensors").write_text("text")
     for source, teacher, told in [
         (tmp_path / "in.fasta", tmp_path / "nowhere", "no training run"),
         (tmp_path / "in.fasta", tmp_path / "empty", "no training run"),
-        (tmp_path / "in.fasta", tmp_path / "in.fasta", "no checkpoint of a training run"),
+        (tmp_path / "in.fasta", tmp_path / "in.fasta", "no training run"),
+        (tmp_path / "in.fasta", tmp_path / "not.safetensors", "cannot be read"),
         (tmp_path / "empty", "model_1", "holds no sequences"),
         (tmp_path / "gone", "model_1", "no such file"),
     ]:

@@ -96,7 +96,7 @@ def trained_network(source: str) -> AlphaFold:
         InputError: there is no such run, file or model, or it cannot be read.
     """
     path = Path(source).expanduser()
-    found = checkpoints(path)[-1:] if path.is_dir() else [path] if path.is_file() else []
+    found = checkpoints(path)[-1:] if path.is_dir() else [path] if path.suffix == ".safetensors" else []
     if found:
         checkpoint = read_header(found[0])
         model = new_network(checkpoint.recipe)
