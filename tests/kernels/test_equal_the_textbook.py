@@ -9,11 +9,16 @@ from foldwright.kernels.checking import CASES, check, example, poison, relative_
 from foldwright.kernels.fast import Fast
 from foldwright.kernels.installing import reference
 from foldwright.kernels.low_precision import LowPrecisionLinear
-from foldwright.kernels.planning import CHUNKED, CPU_INFERENCE, DIFFERENTIABLE
+from foldwright.kernels.planning import CHUNKED, CPU_INFERENCE, CPU_TRAINING, DIFFERENTIABLE
 
 CPU = torch.device("cpu")
-KERNELS = list(dict.fromkeys([*CPU_INFERENCE.values(), *DIFFERENTIABLE.values(), *CHUNKED.values()]))
-WITH_GRADIENTS = list(dict.fromkeys([*DIFFERENTIABLE.values(), *CHUNKED.values()]))
+TABLES = (CPU_INFERENCE, DIFFERENTIABLE, CHUNKED, CPU_TRAINING)
+KERNELS = list(dict.fromkeys(kernel for table in TABLES for kernel in table.values()))
+WITH_GRADIENTS = [kernel for kernel in KERNELS if not kernel.is_inference_only]
+
+
+def is_mask(x):
+    return set(x.unique().tolist()) <= {0.0, 1.0}
 
 
 def name(kernel):
@@ -60,11 +65,28 @@ def test_outputs_equal_where_every_row_ends_in_padding(kernel):
 
 
 @pytest.mark.parametrize("kernel", WITH_GRADIENTS, ids=name)
-def test_gradients_equal(kernel):
-    layer, fast, inputs = pair_of(kernel)
+@pytest.mark.parametrize(
+    ("case", "piece_bytes"),
+    [
+        ("mixed masks", 1),
+        ("mixed masks", 10**9),
+        ("a batch", 1500),
+        ("all rows end in padding", 1500),
+        ("nothing masked", 1500),
+    ],
+)
+def test_gradients_equal(kernel, case, piece_bytes):
+    layer, fast, inputs = pair_of(kernel, piece_bytes)
+    if case == "a batch":
+        inputs = [torch.stack([x, x.flip(0)]) for x in inputs]
+    for mask in (x for x in inputs if is_mask(x)):
+        if case == "nothing masked":
+            mask[:] = 1
+        elif case == "all rows end in padding":
+            mask[:] = (torch.arange(mask.shape[-1]) < 5).to(mask)
     gradients = []
     for module in (layer, fast):
-        values = [x.clone().requires_grad_(set(x.unique().tolist()) != {0.0, 1.0}) for x in inputs]
+        values = [x.clone().requires_grad_(not is_mask(x)) for x in inputs]
         out = module(*values)
         cotangent = torch.sin(torch.arange(out.numel(), dtype=out.dtype)).view_as(out)
         out.backward(cotangent)

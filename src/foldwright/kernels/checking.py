@@ -97,20 +97,23 @@ def _check(
     return CheckResult(kernel.__name__, error <= RELATIVE_ERROR[precision], error)
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def relative_error(layer: type[nn.Module], kernel: type[Fast], device: torch.device, precision: str) -> float:
-    """The error of the kernel's output, outputs with no real partner included."""
+    """The error of the kernel's output, outputs with no real partner included, and of a gradient written by hand."""
     with torch.random.fork_rng(devices=[]), torch.no_grad(), torch.device("cpu"):
         torch.manual_seed(0)
         module, inputs = example(layer)
-    expected = run(deepcopy(module).double(), [x.double() for x in inputs])
+    calculate = run_with_gradients if kernel.has_own_gradient else run
+    expected = calculate(deepcopy(module).double(), [x.double() for x in inputs])
     fast = deepcopy(module).to(device)
     become(fast, kernel)
     assert isinstance(fast, Fast)
     fast.piece_bytes = PIECE_BYTES
     fast.product_dtype = torch.bfloat16 if precision == "bfloat16" else None
     poison(device)
-    found = run(fast, [x.to(device) for x in inputs]).double().cpu()
-    return float(torch.linalg.vector_norm(found - expected) / torch.linalg.vector_norm(expected))
+    found = calculate(fast, [x.to(device) for x in inputs])
+    return max(float((a.double().cpu() - b).norm() / b.norm()) for a, b in zip(found, expected, strict=True))
 
 
 def example(layer: type[nn.Module]) -> tuple[nn.Module, tuple[Tensor, ...]]:
@@ -124,10 +127,20 @@ def example(layer: type[nn.Module]) -> tuple[nn.Module, tuple[Tensor, ...]]:
     return module, make_inputs(_mixed_mask)
 
 
-def run(module: nn.Module, inputs: list[Tensor]) -> Tensor:
+def run(module: nn.Module, inputs: list[Tensor]) -> list[Tensor]:
     """The layer's output, without gradients."""
     with torch.no_grad():
-        return module(*inputs)
+        return [module(*inputs)]
+
+
+def run_with_gradients(module: nn.Module, inputs: list[Tensor]) -> list[Tensor]:
+    """The output without gradients, the output with them, and all gradients in one."""
+    leaves = [x.clone().requires_grad_(x.dim() > 2) for x in inputs]  # all but masks
+    out = module(*leaves)
+    cotangent = torch.sin(torch.arange(out.numel(), dtype=torch.float64)).to(out).view_as(out)
+    wanted = [*(x for x in leaves if x.requires_grad), *module.parameters()]
+    gradients = torch.autograd.grad(out, wanted, cotangent)
+    return [*run(module, inputs), out.detach(), torch.cat([x.flatten() for x in gradients])]
 
 
 def poison(device: torch.device) -> None:

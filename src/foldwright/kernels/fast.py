@@ -16,6 +16,7 @@ class Fast:
     """
 
     is_inference_only: bool = False
+    has_own_gradient: bool = False  # a derivative written by hand, which `checking` then holds against autograd's
     piece_bytes: int = 4 * MEBIBYTE  # an intermediate of this size stays in the cache; `plan` sets it
     product_dtype: torch.dtype | None = None  # None: that of the input
 
@@ -66,6 +67,11 @@ def stacked_weights(*linears: nn.Linear, dtype: torch.dtype) -> Tensor:
 def stacked_biases(*linears: nn.Linear, dtype: torch.dtype) -> Tensor:
     """The biases that belong to `stacked_weights`."""
     return torch.cat([linear.bias for linear in linears]).to(dtype)
+
+
+def writes_gradients(x: Tensor) -> bool:
+    """Whether a kernel with a derivative of its own may run: gradients are recorded, and in one type throughout."""
+    return torch.is_grad_enabled() and not torch.is_autocast_enabled(x.device.type)
 
 
 def over_batch(function: Callable[..., Tensor], dims: int, *tensors: Tensor) -> Tensor:

@@ -35,6 +35,16 @@ from foldwright.kernels.cpu_triangle import (
 )
 from foldwright.kernels.fast import MEBIBYTE, Fast
 from foldwright.kernels.precision import DTYPES, resolve
+from foldwright.kernels.train_attention import (
+    TrainedMSAColumnAttention,
+    TrainedMSARowAttention,
+    TrainedTriangleAttentionEndingNode,
+    TrainedTriangleAttentionStartingNode,
+)
+from foldwright.kernels.train_triangle import (
+    TrainedTriangleMultiplicationIncoming,
+    TrainedTriangleMultiplicationOutgoing,
+)
 from foldwright.models.af2.templates import TemplatePointwiseAttention
 from foldwright.nn.attention import GatedAttention
 from foldwright.nn.msa_attention import MSAColumnAttention, MSAColumnGlobalAttention, MSARowAttentionWithPairBias
@@ -76,6 +86,16 @@ CPU_INFERENCE: Table = {
     OuterProductMean: CPUOuterProductMean,
     Transition: CPUTransition,
     TemplatePointwiseAttention: ChunkedTemplatePointwiseAttention,
+}
+# Recycling runs passes without gradients before the one that is trained: what has none runs as in inference.
+CPU_TRAINING: Table = CPU_INFERENCE | {
+    GatedAttention: FusedAttention,
+    MSARowAttentionWithPairBias: TrainedMSARowAttention,
+    MSAColumnAttention: TrainedMSAColumnAttention,
+    TriangleAttentionStartingNode: TrainedTriangleAttentionStartingNode,
+    TriangleAttentionEndingNode: TrainedTriangleAttentionEndingNode,
+    TriangleMultiplicationOutgoing: TrainedTriangleMultiplicationOutgoing,
+    TriangleMultiplicationIncoming: TrainedTriangleMultiplicationIncoming,
 }
 
 PIECE_PER_THREAD = 4 * MEBIBYTE  # a CPU core's share of the last cache; measured best on two cores, dev/LOG.md
@@ -125,8 +145,8 @@ def plan(device: torch.device | str, num_tokens: int, training: bool, precision:
 
 
 def _table(device: torch.device, num_tokens: int, training: bool) -> Table:
-    if device.type == "cpu" and not training:
-        return CPU_INFERENCE
+    if device.type == "cpu":
+        return CPU_TRAINING if training else CPU_INFERENCE
     return DIFFERENTIABLE | (CHUNKED if num_tokens > LONG else {})
 
 
