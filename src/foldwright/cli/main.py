@@ -18,6 +18,7 @@ COMMANDS = {  # each in the file of its name, which is read when it is called: `
     "score": "Compare two structures: lDDT, TM-score, GDT, RMSD.",
     "weights": "List, fetch, import and inspect published parameters.",
     "train": "Train a network from a recipe and prepared data, going on where it was stopped.",
+    "evaluate": "Score a network on chains whose structures are known, beside baselines.",
     "distil": "Predict unlabelled sequences with a trained network, to train the next one on.",
     "verify": "Compare this program with stored runs of the original ones.",
     "data": "Prepare chains to train on, and look at them.",
