@@ -13,6 +13,7 @@ from foldwright.models.overrides import override, parse_overrides
 from foldwright.training import recipes
 from foldwright.training.data.examples import Examples
 from foldwright.training.data.shards import ShardedChains
+from foldwright.training.evaluate import evaluation_in_training
 from foldwright.training.initial import begin_with, load_parameters
 from foldwright.training.loop import Initialise, RunOptions, train
 from foldwright.training.parallel import own_device, processes
@@ -76,7 +77,8 @@ def launch(request: Request, report: Silent) -> State:
             has_tensorboard=request.has_tensorboard,
         )
         initialise = initialiser(request.init, recipe, report) if request.init else None
-        return train(recipe, examples, request.out, options, initialise, report=report)
+        evaluate = evaluation_in_training(chains) if request.evaluate_every else None
+        return train(recipe, examples, request.out, options, initialise, evaluate, report)
 
 
 def initialiser(source: str, recipe: Recipe, report: Silent) -> Initialise:
