@@ -17,7 +17,18 @@ RECIPE = Recipe(
     name="teacher",
     model=AF2(
         features=FeatureSizes(num_clusters=4, num_extra=4, num_templates=0),
-        trunk=Evoformer(num_blocks=1, c_m=8, c_z=8, c_s=8, msa_heads=2, c_msa_attention=4, pair_heads=2, c_outer=4),
+        trunk=Evoformer(
+            num_blocks=1,
+            c_m=8,
+            c_z=8,
+            c_s=8,
+            msa_heads=2,
+            c_msa_attention=4,
+            pair_heads=2,
+            c_pair_attention=4,
+            c_triangle=4,
+            c_outer=4,
+        ),
         extra_msa=ExtraMSAStack(num_blocks=1, c_e=4, msa_heads=2, c_msa_attention=2),
         templates=None,
         structure=StructureModule(num_layers=2, heads=2, c_hidden=4, num_query_points=2, num_value_points=2),
@@ -33,8 +44,9 @@ def saved_run(folder):
     """A run of one checkpoint whose averaged parameters, other than those of the last step, are sure of distances."""
     state = new_state(RECIPE, new_network(RECIPE))
     for tensor in state.ema.state.values():
-        torch.nn.init.normal_(tensor, std=0.5)
-    torch.nn.init.normal_(state.ema.state["distogram_head.out.weight"], std=2.0)
+        if tensor.ndim == 2:
+            torch.nn.init.normal_(tensor, std=0.3)
+    torch.nn.init.normal_(state.ema.state["distogram_head.out.weight"], std=3.0)
     state.step = 3
     return save_checkpoint(folder, state, RECIPE, Processes()), state.ema.state
 
