@@ -21,6 +21,7 @@ class Sizes:
     num_extra: int = 9
     num_templates: int = 4
     masked_fraction: float = 0.15
+    is_query_repeated: bool = False
 
 
 def relatives(sequence, num_rows, seed=0):
@@ -85,6 +86,15 @@ def test_a_single_sequence_is_enough():
         batch = Sampler(make([ChainFeatures.of_sequence(A)]), Sizes(), is_multimer, 0).draw(0)
         assert batch.msa.feat.shape == (1, 15, 49)
         assert batch.extra_msa.mask.tolist() == [[0] * 15]
+
+
+def test_the_query_stands_in_for_extra_rows_where_the_network_is_trained_so(sampler):
+    for make, is_multimer in ((monomer_example, False), (multimer_example, True)):
+        example = make([ChainFeatures.of_sequence(A)])
+        extra = Sampler(example, Sizes(is_query_repeated=True), is_multimer, 0).draw(0).extra_msa
+        assert torch.equal(extra.aatype, example.residues.aatype[None])
+        assert extra.mask.tolist() == [[1] * 15]
+    assert same(sampler.draw(0), replace(sampler, sizes=Sizes(is_query_repeated=True)).draw(0))  # rows are left
 
 
 def test_chains_of_which_nothing_is_known_still_share_the_first_row():

@@ -15,7 +15,7 @@ from torch import Tensor
 from foldwright.chem.residues import GAP, UNKNOWN, sequence_to_aatype
 from foldwright.errors import InputError
 from foldwright.features import sampling
-from foldwright.features.batch import AF2Batch, Residues, Templates, TensorGroup
+from foldwright.features.batch import AF2Batch, ExtraMSA, Residues, Templates, TensorGroup
 from foldwright.features.msa import MSA, profile
 from foldwright.features.pairing import (
     MAX_ROWS,
@@ -88,6 +88,8 @@ class Sizes(Protocol):
     def num_templates(self) -> int: ...
     @property
     def masked_fraction(self) -> float: ...
+    @property
+    def is_query_repeated(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,16 @@ class Sampler:
             residues=example.residues,
             target_feat=example.target_feat,
             msa=reading.msa,
-            extra_msa=reading.extra_msa,
+            extra_msa=self._extra(reading.extra_msa),
             templates=self._templates(),
             masked_msa=reading.masked_msa,
         )
+
+    def _extra(self, rows: ExtraMSA) -> ExtraMSA:
+        """The extra rows; if there is none, the query in their place where the network is trained so."""
+        if not self.sizes.is_query_repeated or rows.mask.any():
+            return rows
+        return sampling.extra_features(self.example.msa.map(lambda x: x[:1]), 1)
 
     def _templates(self) -> Templates | None:
         if self.example.templates is None or self.sizes.num_templates == 0:

@@ -11,6 +11,9 @@ class FeatureSizes:
     num_extra: int = 5120  # N_extra_seq
     num_templates: int = 4  # N_templ
     masked_fraction: float = 0.15  # replace_fraction, Suppl. 1.2.7
+    # An alignment without extra rows has the query as one. Else Alg. 10 as released divides by 1e-3 instead of a number
+    # of rows: a thousandfold bias, to which the published networks are used and on which training from scratch stalls.
+    is_query_repeated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
