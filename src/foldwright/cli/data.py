@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from foldwright.training.data.shards import Row
 
 app = typer.Typer(no_args_is_help=True, help="Chains to train on: prepare them, look at them.", rich_markup_mode=None)
-MOST_NAMED = 10  # things told one by one
+MOST_NAMED = 5  # things told one by one
 
 
 @app.command()
@@ -30,33 +31,59 @@ def prepare(
         Option(help="Folder of .a3m[.gz] files, matched by chain name or by sequence; may be repeated."),
     ] = None,
     kinds: Annotated[str, Option(help="Kinds of chains to keep, with commas.")] = "exp,clean,backbone_only",
-    max_resolution: Annotated[float, Option(help="Angstrom; 0 for any.")] = 9.0,
-    min_length: Annotated[int, Option(help="Residues.")] = 16,
-    max_length: Annotated[int, Option(help="Residues; 0 for any.")] = 0,
-    max_breaks: Annotated[int, Option(help="Chain breaks; 0 for any.")] = 0,
+    max_resolution: Annotated[float, Option(help="Angstrom; 0 for any. Unknown ones are kept.", min=0)] = 9.0,
+    min_length: Annotated[int, Option(help="Residues.", min=1)] = 16,
+    max_length: Annotated[int, Option(help="Residues; 0 for any.", min=0)] = 0,
+    max_breaks: Annotated[int | None, Option(help="Chain breaks allowed. Default: any number.", min=0)] = None,
+    min_resolved: Annotated[float, Option(help="Share of residues with a backbone.", min=0, max=1)] = 0.5,
+    max_single_residue: Annotated[float, Option(help="Share of one amino acid that is too much.", min=0, max=1)] = 0.8,
+    val_fraction: Annotated[float, Option(help="Share of families set aside for validation.", min=0, max=1)] = 0.05,
+    workers: Annotated[int, Option(help="Processes that read structures.", min=1)] = 1,
 ) -> None:
     """Turn structures and alignments into a folder that `foldwright train --data` reads.
 
     What was finished is kept if it is interrupted; the same command goes on from there.
     """
     from foldwright.training.data import prepare as preparing
-    from foldwright.training.data.filters import Filters, check_kinds
+    from foldwright.training.data.filters import Filters
 
-    wanted = tuple(kind.strip() for kind in kinds.split(",") if kind.strip())
-    if (wrong := check_kinds(wanted)) is not None:
-        raise InputError(
-            f'there is no kind "{wrong}".', field="--kinds", remedy="See `foldwright data prepare --help`."
-        )
     filters = Filters(
-        kinds=wanted,
+        kinds=_kinds(kinds),
         max_resolution=max_resolution,
         min_length=min_length,
         max_length=max_length,
         max_breaks=max_breaks,
+        min_resolved=min_resolved,
+        max_single_residue=max_single_residue,
     )
-    report = preparing.prepare(sources, out, filters, alignments or ())
+    with _progress() as progress:
+        report = preparing.prepare(sources, out, filters, alignments or (), val_fraction, workers, progress)
     _tell(report)
     print(f"→ {out}")
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    """Raises InputError for a word that is no kind."""
+    from foldwright.training.data.chain import KINDS
+
+    wanted = tuple(kind.strip() for kind in text.split(",") if kind.strip())
+    wrong = [kind for kind in wanted if kind not in KINDS]
+    if wrong or not wanted:
+        message = f'"{wrong[0] if wrong else text}" is no kind of chain.'
+        raise InputError(message, field="--kinds", remedy=f"Known kinds: {', '.join(KINDS)}.")
+    return wanted
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal; nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("reading structures", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @app.command()
@@ -93,7 +120,10 @@ def _tell(report: Report) -> None:
     print("\n".join(summary(report.rows)))
     if report.num_reused:
         print(f"{report.num_reused} shards were there already")
-    for why, count in report.reasons.items():
-        print(f"dropped {count:,}: {why}", file=sys.stderr)
-    for file, why in list(report.unreadable.items())[:MOST_NAMED]:
+    for why, names in report.reasons.items():
+        more = f" and {len(names) - MOST_NAMED} more, see manifest.json" * (len(names) > MOST_NAMED)
+        print(f"dropped {len(names):,}: {why} ({', '.join(names[:MOST_NAMED])}{more})", file=sys.stderr)
+    for file, why in report.unreadable.items():
         print(f"skipped {file}: {why}", file=sys.stderr)
+    if all(row.split == "train" for row in report.rows):
+        print("no chain is set aside for validation: the sources hold too few families", file=sys.stderr)

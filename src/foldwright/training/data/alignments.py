@@ -14,6 +14,7 @@ from foldwright.errors import InputError
 from foldwright.io.a3m import parse_a3m
 from foldwright.io.alignment import Alignment
 from foldwright.io.text import read_lines, stem, suffix
+from foldwright.training.data.stamps import stamp
 
 MAX_ROWS = 10_000  # as many as AlphaFold 2 keeps of its largest search, AF2 Suppl. 1.2.2
 MIN_IDENTITY = 0.9  # of an alignment's query to the chain it is used for
@@ -36,15 +37,15 @@ class Library:
     """All alignments below some folders, by the name of the chain and by the query."""
 
     def __init__(self, paths: Sequence[Path]):
-        """Read the first row of every alignment; a file that cannot be read is kept in `unreadable`.
-
-        Raises:
-            InputError: a path does not exist.
-        """
+        """Raises InputError if a path holds no alignment."""
+        self.files = [file for path in paths for file in alignment_files(path)]
+        self.identity = [stamp(file) for file in self.files]
         self.by_name: dict[str, list[Place]] = {}
         self.by_query: dict[str, list[Place]] = {}
         self.unreadable: dict[str, str] = {}
-        self.files = [file for path in paths for file in alignment_files(path)]
+
+    def look(self) -> None:
+        """Read the first row of every alignment; a file that cannot be read is named in `unreadable`."""
         for file in self.files:
             self._add(file)
 
@@ -55,11 +56,6 @@ class Library:
         found = [Alignment.of_query(sequence), *(rows for rows in fitted if rows is not None)]
         rows = Alignment.concatenate(found).unique()
         return None if len(rows) == 1 else rows.rows(range(min(len(rows), MAX_ROWS)))
-
-    @property
-    def identity(self) -> list[str]:
-        """What must be the same for chains given their alignments earlier to be good."""
-        return [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in self.files]
 
     def _add(self, file: Path) -> None:
         try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foldwright.training.data.chain import KINDS, Chain
+from foldwright.training.data.chain import Chain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,19 +19,20 @@ class Filters:
     min_length: int = 16  # residues
     max_length: int = 0  # residues
     min_resolved: float = 0.5  # of the residues have N, CA and C
-    max_breaks: int = 0  # places without a peptide bond
+    max_breaks: int | None = None  # places without a peptide bond; None allows any number
 
     def fault(self, chain: Chain) -> str | None:
         """Why a chain is not taken, in words that are the same for all chains of that fault; None if it is."""
-        breaks = chain.num_breaks if self.max_breaks else 0
+        breaks, most = chain.num_breaks, self.max_breaks
         faults = {
+            "a coordinate is no number": not np.isfinite(chain.positions).all(),
             f"kind is {chain.kind}": chain.kind not in self.kinds,
             f"resolution above {self.max_resolution:g} angstrom": 0 < self.max_resolution < chain.resolution,
             f"shorter than {self.min_length} residues": len(chain) < self.min_length,
             f"longer than {self.max_length} residues": 0 < self.max_length < len(chain),
             f"{self.max_single_residue:.0%} or more is one amino acid": dominance(chain) >= self.max_single_residue,
             f"less than {self.min_resolved:.0%} of the backbone is known": resolved(chain) < self.min_resolved,
-            f"more than {self.max_breaks} chain breaks": breaks > self.max_breaks > 0,
+            f"more than {most} chain breaks": most is not None and breaks > most,
         }
         return next((name for name, is_fault in faults.items() if is_fault), None)
 
@@ -44,8 +45,3 @@ def dominance(chain: Chain) -> float:
 def resolved(chain: Chain) -> float:
     """The share of residues whose N, CA and C are known."""
     return float(chain.has_backbone.mean()) if len(chain) else 0.0
-
-
-def check_kinds(kinds: tuple[str, ...]) -> str | None:
-    """The first word that is no kind of chain."""
-    return next((kind for kind in kinds if kind not in KINDS), None)

@@ -95,8 +95,8 @@ class Likeness(NamedTuple):
 
 def compare(one: str, other: str) -> Likeness:
     """The likeness of two sequences when they are aligned."""
-    names = [[ONE_TO_THREE.get(letter, "UNK") for letter in text] for text in (one, other)]
-    aligned = gemmi.align_string_sequences(*names, [], gemmi.AlignmentScoring("b"))
+    ours, theirs = ([ONE_TO_THREE.get(letter, "UNK") for letter in text] for text in (one, other))
+    aligned = gemmi.align_string_sequences(ours, theirs, [], gemmi.AlignmentScoring("b"))
     return Likeness(aligned.match_count / min(len(one), len(other)), aligned.score)
 
 

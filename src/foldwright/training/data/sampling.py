@@ -48,7 +48,7 @@ class Draw:
     def __call__(self, number: int) -> int:
         turn, place = divmod(number, len(self.members))
         rng = stream(self.seed, CHAIN, number)
-        chain = self._member(self._round(turn)[place], rng)
+        chain = self._member(int(self._round(turn)[place]), rng)
         while rng.random() >= self.probability[chain]:
             chain = self._member(int(rng.integers(len(self.members))), rng)
         return chain

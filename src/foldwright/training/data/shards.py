@@ -114,7 +114,7 @@ class ShardedChains:
     def __init__(self, folder: str | Path):
         """Raises InputError if the folder was not made by `foldwright data prepare` or has lost a shard."""
         self.folder = Path(folder)
-        self.notes = _read_notes(self.folder)
+        self.notes = read_notes(self.folder)
         self.manifest = _read_table(self.folder / TABLE)
         if len(self.manifest) != self.notes["num_chains"]:
             message = f"{len(self.manifest)} chains are listed, {self.notes['num_chains']} were written."
@@ -276,7 +276,12 @@ def _row(line: dict[str, str]) -> Row:
     )
 
 
-def _read_notes(folder: Path) -> dict[str, Any]:
+def read_notes(folder: Path) -> dict[str, Any]:
+    """What the manifest says of the whole.
+
+    Raises:
+        InputError: there is none, or it is not one of ours.
+    """
     path = folder / MANIFEST
     try:
         notes = json.loads(path.read_text(encoding="utf-8"))

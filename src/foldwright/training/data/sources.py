@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from foldwright.chem.residues import UNKNOWN
 from foldwright.errors import InputError
 from foldwright.io.structure import Structure
 from foldwright.io.structure_files import read_structure
 from foldwright.io.text import read_lines, stem, suffix
 from foldwright.training.data.chain import Chain
+from foldwright.training.data.stamps import stamp
 
 STRUCTURES = (".cif", ".mmcif", ".pdb", ".ent")
 FILES_PER_BATCH = 64
@@ -31,6 +33,7 @@ class Dropped:
     why: str
 
 
+@runtime_checkable
 class Batch(Protocol):
     """As much of a source as becomes one shard."""
 
@@ -79,7 +82,7 @@ class FileBatch:
     files: tuple[Path, ...]
 
     def identity(self) -> list[str]:
-        return [_stamp(path) for path in self.files]
+        return [stamp(path) for path in self.files]
 
     def read(self) -> Iterator[Chain | Dropped]:
         for path in self.files:
@@ -121,7 +124,7 @@ class ArrayBatch:
 
     def identity(self) -> list[str]:
         table = table_beside(self.path)
-        return [_stamp(self.path), _stamp(table) if table else "", f"{self.start}-{self.stop}"]
+        return [stamp(self.path), stamp(table) if table else "", f"{self.start}-{self.stop}"]
 
     def read(self) -> Iterator[Chain | Dropped]:
         arrays, facts = read_arrays(self.path), read_facts(self.path)
@@ -140,6 +143,19 @@ class Arrays:
     residue_index: np.ndarray
     atom37_mask_packed: np.ndarray
     xyz_centi: np.ndarray  # 0.01 angstrom
+
+    def fault(self) -> str | None:
+        """The first array that does not fit the others."""
+        count, residues, atoms = len(self.ids), self.res_offset[-1:].sum(), self.atom_offset[-1:].sum()
+        fits = {
+            "res_offset": len(self.res_offset) == count + 1 and (np.diff(self.res_offset) >= 0).all(),
+            "atom_offset": len(self.atom_offset) == count + 1 and (np.diff(self.atom_offset) >= 0).all(),
+            "aatype": len(self.aatype) == residues and (self.aatype <= UNKNOWN).all(),
+            "residue_index": len(self.residue_index) == residues,
+            "atom37_mask_packed": self.atom37_mask_packed.shape == (residues, 5),
+            "xyz_centi": self.xyz_centi.shape == (atoms, 3),
+        }
+        return next((name for name, is_fitting in fits.items() if not is_fitting), None)
 
     def chain(self, number: int, facts: dict[str, str]) -> Chain:
         """One chain; `facts` are the columns of the table that describe it."""
@@ -183,12 +199,16 @@ def read_arrays(path: Path) -> Arrays:
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return Arrays(**{name: stored[name] for name in Arrays.__dataclass_fields__})
+            arrays = Arrays(**{name: stored[name] for name in Arrays.__dataclass_fields__})
     except KeyError as error:
         message = f"array {str(error).split()[0].strip(chr(39))} is missing."
         raise InputError(message, file=path, remedy=f"Needed: {', '.join(Arrays.__dataclass_fields__)}.") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"cannot be read as arrays: {error}.", file=path, remedy="Was it copied whole?") from error
+    if (name := arrays.fault()) is not None:
+        remedy = "Arrays of residues end at the last res_offset, those of atoms at the last atom_offset."
+        raise InputError("does not fit the other arrays.", file=path, field=name, remedy=remedy)
+    return arrays
 
 
 def table_beside(path: Path) -> Path | None:
@@ -202,8 +222,3 @@ def read_facts(path: Path) -> list[dict[str, str]]:
     """The lines of the table beside a file of arrays; none without a table."""
     table = table_beside(path)
     return list(csv.DictReader(read_lines(table), delimiter="\t")) if table else []
-
-
-def _stamp(path: Path) -> str:
-    status = path.stat()
-    return f"{path} {status.st_size} {status.st_mtime_ns}"
