@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -15,7 +14,7 @@ from foldwright.profiling.measure import measure_operations, measure_stages
 from foldwright.profiling.memory import measure_memory
 from foldwright.profiling.peak import Peak, measure_peak
 from foldwright.profiling.synthetic import Sizes
-from foldwright.profiling.workload import Setting, Workload, make_workload
+from foldwright.profiling.workload import STAGES, Setting, Workload, make_workload
 from foldwright.training.recipe import Recipe
 
 # Of a whole network, whose layers pass their rounding on; a wrong kernel is off by far more.
@@ -76,18 +75,12 @@ def compare(
     recipe: Recipe, sizes: Sizes, device: torch.device, repeats: int, tell: Callable[[str], None] = lambda _: None
 ) -> Comparison:
     """Run one step both ways from the same parameters, example and dropout, then measure each."""
-    peak = measure_peak(device)
-    found: list[dict[str, Tensor]] = []
-    ways: list[Way] = []
-    for is_textbook in (True, False):
-        tell("textbook" if is_textbook else "installed kernels")
-        workload = make_workload(recipe, sizes, Setting(device=device, is_textbook=is_textbook))
-        found.append(quantities(workload))
-        ways.append(_measured(workload, repeats, peak))
-        del workload
-        gc.collect()
-    (textbook, installed), limit = found, TOLERANCE[recipe.precision]
-    return Comparison(list(agreements(textbook, installed, limit)), *ways)
+    settings = [Setting(device=device, is_textbook=is_textbook) for is_textbook in (True, False)]
+    workloads = [make_workload(recipe, sizes, setting) for setting in settings]
+    tell("textbook and kernels: do they agree")
+    textbook, installed = (quantities(workload) for workload in workloads)
+    found = list(agreements(textbook, installed, TOLERANCE[recipe.precision]))
+    return Comparison(found, *measured_in_turn(workloads, repeats, tell))
 
 
 def quantities(workload: Workload) -> dict[str, Tensor]:
@@ -124,14 +117,27 @@ def _parts(model: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
         yield from child.named_children() if name == "trunk" else [(name, child)]
 
 
-def _measured(workload: Workload, repeats: int, peak: Peak) -> Way:
-    workload.step()
-    stages = {stage: median(seconds) for stage, seconds in measure_stages(workload, repeats).items()}
+def measured_in_turn(workloads: Sequence[Workload], repeats: int, tell: Callable[[str], None]) -> list[Way]:
+    """Time and memory of each; steps alternate, so that whatever else the machine does hinders all alike."""
+    peak = measure_peak(workloads[0].setting.device)
+    stages: list[dict[str, list[float]]] = [{stage: [] for stage in STAGES} for _ in workloads]
+    for workload in workloads:
+        workload.step()
+    for number in range(repeats):
+        tell(f"textbook and kernels in turn, {number + 1} of {repeats}")
+        for workload, seconds in zip(workloads, stages, strict=True):
+            for stage, found in measure_stages(workload, 1).items():
+                seconds[stage] += found
+    return [_way(workload, seconds, repeats, peak) for workload, seconds in zip(workloads, stages, strict=True)]
+
+
+def _way(workload: Workload, stages: dict[str, list[float]], repeats: int, peak: Peak) -> Way:
+    seconds = {stage: median(some) for stage, some in stages.items()}
     operations = measure_operations(workload, repeats, peak)
     return Way(
-        forward_s=stages["forward"] + stages["losses"],
-        backward_s=stages["backward"],
-        step_s=sum(stages.values()),
+        forward_s=seconds["forward"] + seconds["losses"],
+        backward_s=seconds["backward"],
+        step_s=sum(seconds.values()),
         peak_bytes=measure_memory(workload).total,
         operations={operation.name: operation.seconds for operation in operations},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -175,8 +176,8 @@ def _operation(
         forward_flops=sum(p.flops for p in forward),
         backward_flops=sum(p.backward_flops for p in backward),
         forward_bytes=peak.number_bytes * sum(p.numbers for p in forward),
-        attainable_s=sum(attainable(p, peak) for p in forward)
-        + sum(p.num_gradients * attainable(p, peak) for p in backward),
+        attainable_s=math.fsum(attainable(p, peak) for p in forward)
+        + math.fsum(p.num_gradients * attainable(p, peak) for p in backward),
     )
 
 

@@ -44,9 +44,9 @@ class Ledger(TorchDispatchMode):
         self._known: dict[int, Allocation] = {}
 
     def begin(self, stage: str) -> None:
-        """What is allocated from now on belongs to this stage."""
+        """What the next operations allocate belongs to this stage."""
         self.stage = stage
-        self.stages.append((stage, self.now))
+        self.stages.append((stage, self.now + 1))
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
@@ -66,7 +66,7 @@ class Ledger(TorchDispatchMode):
         weakref.finalize(storage, self._leave, key)
 
     def _leave(self, key: int) -> None:
-        self._known.pop(key).died = self.now
+        self._known.pop(key).died = self.now + 1  # not before what was made from it is there
 
 
 @dataclass(frozen=True)

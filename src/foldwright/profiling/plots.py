@@ -10,8 +10,9 @@ import numpy as np
 
 from foldwright.errors import InputError
 from foldwright.io.atomic import atomic_write
-from foldwright.profiling.measure import Operation, Profile
+from foldwright.profiling.measure import Profile
 from foldwright.profiling.memory import KINDS
+from foldwright.profiling.operations import OTHER
 from foldwright.profiling.sweep import Series
 
 # Okabe and Ito's colours, which are told apart by (nearly) everybody.
@@ -45,7 +46,7 @@ def draw_operations(profile: Profile, path: Path, title: str) -> Path:
     axes.plot([x for _, x in counted], [i for i, _ in counted], "D", color=VERMILION, label="formulas, of all FLOPs")
     axes.set_yticks(y, [o.name for o in operations])
     axes.set_xlabel("share of forward and backward pass, %")
-    axes.set_title(title, loc="left")
+    _title(figure, title)
     axes.legend(frameon=False, loc="lower right")
     return _save(figure, path)
 
@@ -53,7 +54,8 @@ def draw_operations(profile: Profile, path: Path, title: str) -> Path:
 def draw_roofline(profile: Profile, path: Path, title: str) -> Path:
     """FLOP/s reached by each operation's products over FLOP per byte, under what the machine allows."""
     peak = profile.peak
-    counted = sorted((o for o in profile.operations if o.flops and o.seconds > 0), key=lambda o: o.flops_per_byte)
+    counted = [o for o in profile.operations if o.flops and o.seconds > 0 and o.name != OTHER]
+    counted.sort(key=lambda o: o.flops_per_byte)
     longest = max(o.seconds for o in counted)
     figure, axes = _figure(9, 5.5)
     reach = [o.flops_per_byte for o in counted] + [peak.ridge]
@@ -68,9 +70,16 @@ def draw_roofline(profile: Profile, path: Path, title: str) -> Path:
         size = 30 + 400 * operation.seconds / longest
         label = f"{number}  {operation.name}"
         axes.scatter(*at, s=size, color=BLUE, alpha=0.35, label=label)
-        axes.annotate(str(number), at, ha="center", va="center", fontsize=8)
+        left = number % 2 == 0  # the two directions of triangles all but coincide
+        beside = (-3 - size**0.5 / 2, 0) if left else (3 + size**0.5 / 2, 0)
+        align = "right" if left else "left"
+        axes.annotate(str(number), at, beside, textcoords="offset points", ha=align, va="center", fontsize=8)
     axes.set(xscale="log", yscale="log", xlabel="FLOP per byte of operands and results", ylabel="GFLOP/s")
-    axes.set_title(title, loc="left")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("{x:g}" if axis is axes.xaxis and x[-1] / x[0] < 100 else "")
+    axes.tick_params(which="minor", labelsize="x-small")
+    _title(figure, title)
     legend = axes.legend(
         frameon=False,
         loc="center left",
@@ -96,13 +105,13 @@ def draw_memory(profile: Profile, path: Path, title: str) -> Path:
         axes.fill_between(moments, bottom, bottom + size, step="post", color=KIND_COLOURS[kind], lw=0, label=kind)
         bottom = bottom + size
     top = 1.12 * bottom.max()
-    for stage, first in memory.stages:
+    for number, (stage, first) in enumerate(memory.stages):
         axes.axvline(first, color="black", lw=0.6)
-        axes.text(first, top, f" {stage}", va="top", fontsize="small")
+        axes.text(first, top * (1 - 0.05 * (number % 2)), f" {stage}", va="top", fontsize="small")
     axes.set(
         xlim=(moments[0], moments[-1]), ylim=(0, top), xlabel="operations of torch since the step began", ylabel="MB"
     )
-    axes.set_title(title, loc="left")
+    _title(figure, title)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5), reverse=True)
     return _save(figure, path)
 
@@ -130,13 +139,8 @@ def draw_sweep(series: Sequence[Series], path: Path, title: str) -> Path:
     grid[1][0].set_ylabel("MB")
     for row in grid:
         row[0].legend(frameon=False, fontsize="small")
-    figure.suptitle(title, x=0.01, ha="left")
+    _title(figure, title)
     return _save(figure, path)
-
-
-def bound(operation: Operation, profile: Profile) -> str:
-    """Which limit of the machine the operation's products meet first."""
-    return "memory" if operation.flops_per_byte < profile.peak.ridge else "arithmetic"
 
 
 def require_matplotlib() -> None:
@@ -164,6 +168,11 @@ def _figures(rows: int, columns: int, width: float, height: float) -> tuple[Any,
     for axes in grid.flat:
         axes.spines[["top", "right"]].set_visible(False)
     return figure, grid
+
+
+def _title(figure: Any, title: str) -> None:
+    lines = (line.strip() for line in title.splitlines())
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize="medium")
 
 
 def _save(figure: Any, path: Path) -> Path:

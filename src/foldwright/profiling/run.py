@@ -117,7 +117,8 @@ def _run(request: Request, recipe: Recipe, sizes: Sizes, setting: Setting, tell:
     if request.has_plots:
         title = headline(workload, found)
         files += plots.draw_profile(found, request.out, title)
-        files += [plots.draw_sweep(series, request.out / "sweep.png", title)] if series else []
+        if series:
+            files.append(plots.draw_sweep(series, request.out / "sweep.png", title.splitlines()[0]))
     write_summary(request.out / FILE, record)
     return Findings(
         workload=workload,

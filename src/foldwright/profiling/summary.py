@@ -53,12 +53,22 @@ def machine(device: torch.device) -> dict[str, Any]:
     """What it ran on."""
     return {
         "device": str(device),
-        "name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "unknown",
+        "name": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
+
+
+def processor() -> str:
+    """The model of the CPU."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
 
 
 def configuration(workload: Workload) -> dict[str, Any]:
