@@ -53,12 +53,12 @@ def assert_same(one: TrainingExample, other: TrainingExample) -> None:
 
 def test_the_number_alone_decides_an_example(stored):
     ours, theirs = Examples(stored, RECIPE), Examples(ShardedChains(stored.folder), RECIPE)
-    drawn = {number: ours.draw(number, 2) for number in range(8)}
-    for number in reversed(range(8)):
+    drawn = {number: ours.draw(number, 2) for number in range(6)}
+    for number in reversed(range(6)):
         assert_same(drawn[number], theirs.draw(number, 2))
-    assert len({example.id for example in drawn.values()}) > 4
+    assert len({example.id for example in drawn.values()}) > 3
     other = Examples(stored, replace(RECIPE, seed=8))
-    assert [other.draw(number).id for number in range(8)] != [example.id for example in drawn.values()]
+    assert [other.draw(number).id for number in range(6)] != [example.id for example in drawn.values()]
 
 
 def test_a_further_pass_changes_nothing_of_the_earlier_ones(stored):
@@ -96,9 +96,13 @@ def test_crops_are_no_longer_than_asked_and_line_up_with_the_truth(stored):
 
 
 def test_the_share_of_unclamped_examples_is_that_of_the_recipe(stored):
-    examples = Examples(stored, RECIPE)
-    clamped = np.mean([float(examples.draw(number).is_clamped) for number in range(60)])
-    assert clamped == pytest.approx(0.7, abs=0.15)
+    def clamped(fraction):
+        examples = Examples(stored, replace(RECIPE, sampling=replace(RECIPE.sampling, unclamped_fraction=fraction)))
+        return [float(examples.draw(number).is_clamped) for number in range(8)]
+
+    assert sum(clamped(0.0)) == 8
+    assert sum(clamped(1.0)) == 0
+    assert 0 < sum(clamped(0.5)) < 8
 
 
 def test_only_the_split_is_drawn(stored):

@@ -35,8 +35,8 @@ def test_the_number_alone_decides():
 def test_long_chains_are_drawn_in_proportion_to_their_chance():
     clusters, lengths = ["a", "b", "c"], [256, 384, 600]
     draw = Draw(clusters, lengths, seed=0)
-    counts = np.bincount([draw(number) for number in range(9_000)]) / 9_000
-    np.testing.assert_allclose(counts, np.array([2, 3, 4]) / 9, atol=0.015)
+    counts = np.bincount([draw(number) for number in range(3_000)]) / 3_000
+    np.testing.assert_allclose(counts, np.array([2, 3, 4]) / 9, atol=0.03)
 
 
 def test_an_empty_set_is_refused():

@@ -27,7 +27,7 @@ class Made:
     @classmethod
     def read(cls, path: Path) -> Made:
         """As the shard itself says."""
-        told = json.loads(Shard(path).metadata["told"])
+        told = Shard(path).notes
         rows = [Row(**row, shard=path.name, row=i) for i, row in enumerate(told["rows"])]
         return cls(path, rows, [Dropped(*pair) for pair in told["dropped"]], told["unreadable"])
 
@@ -55,7 +55,7 @@ def make_shard(path: Path, part: Batch, filters: Filters, library: Library) -> N
         "dropped": [[item.name, item.why] for item in dropped],
         "unreadable": library.unreadable,
     }
-    write_shard(path, chains, {"told": json.dumps(told)})
+    write_shard(path, chains, told)
 
 
 def _told(chains: list[Chain]) -> Iterator[dict]:

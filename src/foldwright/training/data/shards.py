@@ -81,9 +81,13 @@ def write_shards(
     return rows
 
 
-def write_shard(path: Path, chains: Sequence[Chain], metadata: dict[str, str] | None = None) -> None:
-    """Write one shard: the residues, atoms and alignments of its chains, run together."""
-    data = save(_packed(chains), {"format": FORMAT, **(metadata or {})})
+def write_shard(path: Path, chains: Sequence[Chain], notes: dict[str, Any] | None = None) -> None:
+    """Write one shard: the residues, atoms and alignments of its chains, run together, and what is to be noted.
+
+    The same chains and notes make the same bytes.
+    """
+    text = np.frombuffer(json.dumps(notes or {}).encode(), np.uint8)
+    data = save({**_packed(chains), "notes": text}, {"format": FORMAT})
     with atomic_write(path, "wb") as file:
         file.write(data)
 
@@ -161,12 +165,11 @@ class Shard:
         """Raises InputError if the file is no shard."""
         try:
             self._file = safe_open(str(path), framework="numpy")
-            metadata = self._file.metadata() or {}
+            found = (self._file.metadata() or {}).get("format")
         except (SafetensorError, OSError) as error:
             raise InputError(f"cannot be read as a shard: {error}.", file=path, remedy="Prepare it again.") from error
-        if metadata.get("format") != FORMAT:
+        if found != FORMAT:
             raise InputError("this is no shard of chains.", file=path, remedy=_UNPREPARED)
-        self.metadata = metadata
         self._offsets = {name: self._file.get_tensor(f"{name}_offsets") for name in ("residue", "atom", "letter")}
 
     def __len__(self) -> int:
@@ -187,6 +190,11 @@ class Shard:
             alignment=self._alignment(row, aatype),
             confidence=None if np.isnan(confidence).any() else confidence,
         )
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What was noted when it was written."""
+        return json.loads(self._file.get_tensor("notes").tobytes())
 
     def sequence(self, row: int) -> str:
         """One letter for each residue of a chain."""
