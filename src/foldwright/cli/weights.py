@@ -127,6 +127,39 @@ def import_(
 
 
 @app.command()
+def export(
+    source: Annotated[Path, Argument(help="A training run (its last checkpoint) or a checkpoint of one.")],
+    target: Annotated[Path, Argument(help="The file to write, ending in .safetensors.")],
+    name: Annotated[str | None, Option(help="What the network is called. Default: as its recipe.")] = None,
+    scores: Annotated[
+        Path | None, Option(help="scores.json of `foldwright evaluate --out`, to be kept with it.")
+    ] = None,
+    licence: Annotated[str, Option(help="On what terms others may use it.")] = "unknown",
+) -> None:
+    """Write a trained network as one file in half precision that `predict --weights` and others can use."""
+    import json
+
+    from foldwright.weights.trained import export_network, find_trained
+
+    if target.suffix != ".safetensors":
+        raise InputError("an exported network ends in .safetensors.", file=target, remedy="Choose such a name.")
+    trained = find_trained(source)
+    if trained is None:
+        remedy = "Give the folder that `foldwright train --out` wrote, or one of its checkpoints."
+        raise InputError("there is no trained network.", file=source, remedy=remedy)
+    note: dict[str, object] = {"licence": licence}
+    if scores is not None:
+        try:
+            note["scores"] = json.loads(scores.read_text("utf-8"))
+        except (OSError, ValueError) as fault:
+            raise InputError(f"these are no scores ({fault}).", file=scores, remedy="See --help.") from fault
+    written = export_network(trained, target, name, **note)
+    count = sum(tensor.numel() for tensor in written.state().values())
+    print(f"{written.name}: {count:,} parameters from {trained.path}")
+    print(f"{target} ({target.stat().st_size / 1e6:,.1f} MB)")
+
+
+@app.command()
 def inspect(
     file: Annotated[Path, Argument(help="A parameter file of any known format.")],
     model: Annotated[str | None, Option(help="Compare with this model. Default: the one it looks like.")] = None,
@@ -138,7 +171,9 @@ def inspect(
     seen = look_into(file, model)
     print(f"{file}: {seen.format}, {len(seen.shapes)} arrays, {seen.num_parameters:,} parameters")
     print(f"sha256 {seen.sha256}")
-    if seen.note:
+    if "recipe" in seen.note:
+        print(f"trained by the recipe {seen.note['recipe']['name']}: {seen.note['step']:,} steps")
+    elif seen.note:
         print(f"converted from {seen.note.get('source')} ({seen.note.get('preset')})")
     print(f"looks like {seen.traits}: {', '.join(seen.presets)}")
     for what, names in seen.faults.items():

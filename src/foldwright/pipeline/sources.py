@@ -14,7 +14,7 @@ from foldwright.weights.identify import Traits
 from foldwright.weights.library import PARAMETER_FILE
 from foldwright.weights.locate import RULE, available_presets
 from foldwright.weights.store import LICENCES, WeightsInfo, load_network, load_weights
-from foldwright.weights.trained import find_trained
+from foldwright.weights.trained import CHECKPOINT, NETWORK, find_trained
 
 TRIAL = {"model_1_ptm", "model_1_multimer_v3"}  # one model is enough where the numbers mean nothing
 
@@ -46,7 +46,9 @@ def find_source(asked: str | None, config: AF2, model: str) -> Source:
         InputError: not found, damaged, or of another network.
     """
     if not is_rule(asked):
-        return Source(asked, load_weights(asked, config, model)[1])
+        info = load_weights(asked, config, model)[1]
+        # A training run may write another checkpoint before the network is built.
+        return Source(info.source if info.format in (CHECKPOINT, NETWORK) else asked, info)
     digest = hashlib.sha256(str(asked).encode()).hexdigest()
     info = WeightsInfo(source=str(asked), sha256=digest, format=RULE, preset=model, licence=LICENCES[RULE])
     return Source(asked, info)

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from foldwright.errors import InputError
+from foldwright.models.af2.config import AF2
 from foldwright.models.af2.presets import PRESETS
 from foldwright.weights import deepmind_af2, formats, openfold
 from foldwright.weights.identify import Traits
 from foldwright.weights.store import file_sha256
+from foldwright.weights.trained import Trained, find_trained
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -27,7 +29,7 @@ class Inspection:
     presets: list[str]
     compared_with: str
     faults: dict[str, list[str]]  # what is wrong -> names of arrays
-    note: dict[str, Any]  # of a file that Foldwright converted
+    note: dict[str, Any]  # of a file that Foldwright wrote
 
     @property
     def num_parameters(self) -> int:
@@ -42,6 +44,9 @@ def look_into(path: Path, preset: str | None = None) -> Inspection:
     """
     if preset is not None and preset not in PRESETS:
         raise InputError(f'unknown model "{preset}".', field="--model", remedy=f"Known models: {', '.join(PRESETS)}.")
+    trained = find_trained(path)
+    if trained is not None and preset is None:
+        return _look_into_trained(trained)
     shapes = {name: array.shape for name, array in formats.read(path).items()}
     kind = formats.format_of(path)
     traits = Traits.of_file(shapes, kind)
@@ -58,6 +63,22 @@ def look_into(path: Path, preset: str | None = None) -> Inspection:
     )
 
 
+def _look_into_trained(trained: Trained) -> Inspection:
+    """Compared with the network that the file says it is of; of a variant's own modules nothing is known here."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in trained.state().items()}
+    traits = Traits.of_network(trained.config)
+    return Inspection(
+        format=trained.format,
+        sha256=file_sha256(trained.path),
+        shapes=shapes,
+        traits=traits,
+        presets=[trained.name],
+        compared_with=trained.name if trained.is_whole else f"{trained.name} without its variant {trained.variant}",
+        faults=compare(shapes, _shapes_of(trained.config)),
+        note=dict(trained.note),
+    )
+
+
 def expected_shapes(kind: str, preset: str, here: Shapes) -> Shapes:
     """The arrays of a complete file of this format for this model, spelled as they are here."""
     config = PRESETS[preset]()
@@ -65,6 +86,10 @@ def expected_shapes(kind: str, preset: str, here: Shapes) -> Shapes:
         return deepmind_af2.manifest(config, here)
     if kind == formats.OPENFOLD:
         return openfold.manifest(config, here)
+    return _shapes_of(config)
+
+
+def _shapes_of(config: AF2) -> Shapes:
     return {name: tuple(p.shape) for name, p in deepmind_af2.empty(config).named_parameters()}
 
 

@@ -46,9 +46,14 @@ class Trained:
     def licence(self) -> str:
         return str(self.note.get("licence", "unknown"))
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is AlphaFold 2, not an ablated network."""
+        return self.variant == WHOLE
+
     def require_whole(self) -> None:
         """Refuse an ablated network where AlphaFold 2 is built."""
-        if self.variant != WHOLE:
+        if not self.is_whole:
             raise InputError(
                 f"this network is the variant {self.variant}, which is trained and evaluated but not predicted with.",
                 file=self.path,
