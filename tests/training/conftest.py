@@ -108,13 +108,22 @@ class MadeExamples:
         )
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """On tensors this small several threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
 def recipe() -> Recipe:
     """A recipe for tests; vary it with `dataclasses.replace`."""
     return small_recipe()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def made_examples():
     """Examples for a recipe, from chains made in memory."""
     return MadeExamples

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from foldwright.training.recipe import Optimiser
 ALIGNMENT = 16  # numbers; every gradient begins where vector instructions like it
 
 
+@runtime_checkable
 class Gradients(Protocol):
     """What happens between the backward passes of a step and its update."""
 
