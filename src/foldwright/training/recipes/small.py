@@ -84,7 +84,7 @@ def mini_1() -> Recipe:
 def mini_2() -> Recipe:
     """Second stage: 48 residues at a rate at which coordinates settle.
 
-    At 1e-3 and one chain a step, a step moves a backbone by more than an angstrom a layer, and frames never find theirs.
+    At 1e-3 and one chain a step, a step moves frames by an angstrom a layer, and they never find their place.
     """
     first = mini_1()
     return replace(
