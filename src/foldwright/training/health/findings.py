@@ -56,7 +56,7 @@ class Limits:
     resolution: float = 8.0  # units in the last place that an update must reach before it has to be seen
     dead_after: int = 10  # watched steps: a layer whose last map starts at zero needs some to add anything
     dead: float = 1e-7  # of the stream's size: lost when added in float32
-    exploding: float = 1e3  # of the stream's size, in one layer
+    exploding: float = 1e2  # of the stream's size, in one layer
     huge: float = 1e6  # size of a stream
     exploding_gradient: float = 1e4  # of the median over blocks of a stack
 
