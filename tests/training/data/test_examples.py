@@ -9,8 +9,9 @@ import torch
 from foldwright.errors import InputError
 from foldwright.features.structure import CA, CB, C, N
 from foldwright.models.af2.config import AF2, FeatureSizes
-from foldwright.training.data.examples import Examples, TrainingExample, features
+from foldwright.training.data.examples import Examples, TrainingExample
 from foldwright.training.data.labels import chain_labels
+from foldwright.training.data.pieces import chain_features, with_deleted_blocks
 from foldwright.training.data.shards import ShardedChains, write_shards
 from foldwright.training.objective_af2 import initial_training
 from foldwright.training.recipe import Recipe, Sampling
@@ -19,7 +20,7 @@ RECIPE = Recipe(
     name="made",
     model=AF2(features=FeatureSizes(num_clusters=4, num_extra=6, num_templates=0), templates=None),
     losses=initial_training(),
-    sampling=Sampling(crop_size=16, unclamped_fraction=0.3, is_length_weighted=False),
+    sampling=Sampling(crop_size=16, unclamped_fraction=0.3, is_length_weighted=False, deletion_blocks=2),
     seed=7,
 )
 
@@ -147,17 +148,18 @@ def test_an_example_moves_as_a_whole(stored):
 
 def test_block_deletion_leaves_out_rows_but_never_the_query(made_chain):
     chain = made_chain(9, rows=40)
-    whole = features(chain)
-    part = features(chain, np.array([0, 20]), 0.3)
-    assert len(whole.msa) == 40
-    assert len(part.msa) == 40 - 11 - 12
-    assert torch.equal(part.msa.rows[0], whole.msa.rows[0])
-    assert not torch.equal(part.profile, whole.profile)
+    part = with_deleted_blocks(chain, RECIPE.sampling, np.random.default_rng(0))
+    assert 20 <= part.depth <= 28  # two blocks of 12 rows, which may overlap
+    assert part.alignment.query == chain.sequence
+    assert set(part.alignment.sequences) < set(chain.alignment.sequences)
+    assert not torch.equal(chain_features(part).profile, chain_features(chain).profile)
+    none = replace(RECIPE.sampling, deletion_blocks=0)
+    assert with_deleted_blocks(chain, none, np.random.default_rng(0)).depth == 40
 
 
 def test_the_numbers_of_residues_that_were_left_out_of_the_file_are_kept(made_chain):
     chain = replace(made_chain(6), residue_index=np.array([5, 6, 7, 12, 13, 14]))
-    assert features(chain).residues.residue_index.tolist() == [0, 1, 2, 7, 8, 9]
+    assert chain_features(chain).residues.residue_index.tolist() == [0, 1, 2, 7, 8, 9]
 
 
 def test_bare_backbones_have_an_ideal_beta_for_the_distogram_only(made_chain):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +25,7 @@ class Chain:
     kind        where its coordinates come from, one of `KINDS`
     cluster     chains that count as one when examples are drawn
     is_core     one of those a network is judged on
+    entry       chains of one entry stand together as they were found; a chain without one stands alone
     alignment   its relatives, the chain's own sequence first
     confidence  of every residue of a predicted structure, in nats above the background (AF2 Suppl. 1.3)
     """
@@ -38,6 +40,7 @@ class Chain:
     cluster: str = ""
     split: str = ""
     is_core: bool = False
+    entry: str = ""
     alignment: Alignment | None = None
     confidence: Float[np.ndarray, " n"] | None = None
 
@@ -88,6 +91,24 @@ class Chain:
             alignment=None if self.alignment is None else _columns(self.alignment, chosen),
             confidence=confidence,
         )
+
+
+def join(chains: Sequence[Chain]) -> Chain:
+    """The residues of several chains one after the other, without their alignments."""
+    confidence = None
+    if any(chain.confidence is not None for chain in chains):
+        known = (np.ones(len(c), np.float32) if c.confidence is None else c.confidence for c in chains)
+        confidence = np.concatenate(list(known))
+    return replace(
+        chains[0],
+        id="+".join(chain.id for chain in chains),
+        aatype=np.concatenate([chain.aatype for chain in chains]),
+        residue_index=np.concatenate([chain.residue_index for chain in chains]),
+        positions=np.concatenate([chain.positions for chain in chains]),
+        mask=np.concatenate([chain.mask for chain in chains]),
+        alignment=None,
+        confidence=confidence,
+    )
 
 
 def _columns(alignment: Alignment, chosen: Int[np.ndarray, " m"]) -> Alignment:

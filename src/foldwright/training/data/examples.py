@@ -6,22 +6,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from foldwright.errors import InputError
-from foldwright.features.af2 import ChainFeatures, Example, Sampler, monomer_example
+from foldwright.features.af2 import Sampler
 from foldwright.features.batch import AF2Batch
-from foldwright.features.msa import MSA, block_deletion, profile
 from foldwright.features.structure import StructureLabels
+from foldwright.training.chain_order import TrueComplex
 from foldwright.training.data.chain import Chain
-from foldwright.training.data.crop import contiguous
-from foldwright.training.data.labels import chain_labels
+from foldwright.training.data.pieces import Piece, piece_of_chain, piece_of_complex, whole_chain, whole_complex
 from foldwright.training.data.rows import with_noise
 from foldwright.training.data.sampling import CONTENT, SOURCE, Draw, stream
 from foldwright.training.data.shards import ShardedChains
+from foldwright.training.objective_af2 import length_weight
 from foldwright.training.recipe import Recipe
 
 
@@ -35,12 +34,14 @@ class TrainingExample:
     has_sidechains: Float[Tensor, "*batch"]  # 0 where only the backbone is known
     is_clamped: Float[Tensor, "*batch"]  # of the backbone's error, AF2 Suppl. 1.11.5
     weight: Float[Tensor, "*batch"]  # root of the number of residues, by which the loss is multiplied, AF2 Suppl. 1.9
+    truth: TrueComplex | None = None  # all chains of a complex, from which labels may be taken in another order
 
     def to(self, *args: Any, **kwargs: Any) -> TrainingExample:
         """Like `Tensor.to`, on all tensors."""
         return replace(
             self,
             passes=[batch.to(*args, **kwargs) for batch in self.passes],
+            truth=None if self.truth is None else self.truth.to(*args, **kwargs),
             **{name: getattr(self, name).to(*args, **kwargs) for name in ("labels", *_SCALARS)},
         )
 
@@ -51,8 +52,14 @@ class TrainingExample:
             id=" ".join(example.id for example in examples),
             passes=[AF2Batch.collate(batches) for batches in zip(*(e.passes for e in examples), strict=True)],
             labels=StructureLabels.collate([example.labels for example in examples]),
+            truth=_collated_truth([example.truth for example in examples]),
             **{name: torch.stack([getattr(example, name) for example in examples]) for name in _SCALARS},
         )
+
+
+def _collated_truth(truths: Sequence[TrueComplex | None]) -> TrueComplex | None:
+    known = [truth for truth in truths if truth is not None]
+    return TrueComplex.collate(known) if known else None
 
 
 _SCALARS = ("has_sidechains", "is_clamped", "weight")
@@ -76,17 +83,22 @@ class Examples:
     def draw(self, number: int, num_passes: int = 1) -> TrainingExample:
         """Example `number`, as it would be read in this many passes (AF2 Suppl. Alg. 31 "RecyclingTraining")."""
         rng = stream(self.recipe.seed, CONTENT, number)
-        chain = with_noise(self.chain_of(number), self.recipe.sampling.distilled_rows, rng)
-        is_clamped = rng.random() >= self.recipe.sampling.unclamped_fraction
-        chain = chain.crop(self._crop(len(chain), is_clamped, rng))
-        example = features(chain, self._deletion_starts(chain, rng), self.recipe.sampling.deletion_fraction)
-        return self._training_example(chain, example, int(rng.integers(2**62)), num_passes, is_clamped)
+        sampling = self.recipe.sampling
+        chain = with_noise(self.chain_of(number), sampling.distilled_rows, rng)
+        is_clamped = rng.random() >= sampling.unclamped_fraction
+        if self.recipe.model.is_multimer:
+            piece = piece_of_complex(self._source(number).complex_of(chain), sampling, rng)
+        else:
+            piece = piece_of_chain(chain, sampling, is_clamped, rng)
+        return self._training_example(piece, int(rng.integers(2**62)), num_passes, is_clamped)
 
     def chain_of(self, number: int) -> Chain:
         """The chain that example `number` is cut from."""
+        return self._source(number).chain(number)
+
+    def _source(self, number: int) -> _Source:
         is_distilled = stream(self.recipe.seed, SOURCE, number).random() < self.recipe.sampling.distilled_fraction
-        source = self._draw_distilled if self._draw_distilled is not None and is_distilled else self._draw
-        return source.chain(number)
+        return self._draw_distilled if self._draw_distilled is not None and is_distilled else self._draw
 
     def validation(self, split: str = "val", num_passes: int = 1, is_core: bool = False) -> Iterator[TrainingExample]:
         """Whole chains of a split in the order of the manifest, nothing of them left out; always the same.
@@ -94,35 +106,26 @@ class Examples:
         Raises:
             InputError: there is none.
         """
-        numbers = numbers_of(self.chains, split, is_core)
-        for number in numbers:
+        for number in numbers_of(self.chains, split, is_core):
             chain = self.chains[number]
-            yield self._training_example(chain, features(chain), number, num_passes, is_clamped=True)
+            piece = whole_complex([chain]) if self.recipe.model.is_multimer else whole_chain(chain)
+            yield self._training_example(piece, number, num_passes, is_clamped=True)
 
     @staticmethod
     def collate(examples: Sequence[TrainingExample]) -> TrainingExample:
         """`TrainingExample.collate`."""
         return TrainingExample.collate(examples)
 
-    def _crop(self, length: int, is_clamped: bool, rng: np.random.Generator) -> np.ndarray:
-        sampling = self.recipe.sampling
-        favours_start = is_clamped and not sampling.is_crop_start_uniform
-        return contiguous(length, sampling.crop_size, favours_start, rng)
-
-    def _deletion_starts(self, chain: Chain, rng: np.random.Generator) -> np.ndarray:
-        return rng.integers(chain.depth, size=self.recipe.sampling.deletion_blocks)
-
-    def _training_example(
-        self, chain: Chain, example: Example, seed: int, num_passes: int, is_clamped: bool
-    ) -> TrainingExample:
-        sampler = Sampler(example, self.recipe.model.features, self.recipe.model.is_multimer, seed)
+    def _training_example(self, piece: Piece, seed: int, num_passes: int, is_clamped: bool) -> TrainingExample:
+        sampler = Sampler(piece.example, self.recipe.model.features, self.recipe.model.is_multimer, seed)
         return TrainingExample(
-            id=chain.id,
+            id=piece.id,
             passes=[sampler.draw(cycle) for cycle in range(num_passes)],
-            labels=chain_labels(chain),
-            has_sidechains=torch.tensor(float(chain.has_sidechains)),
+            labels=piece.labels,
+            has_sidechains=torch.tensor(float(piece.has_sidechains)),
             is_clamped=torch.tensor(float(is_clamped)),
-            weight=torch.tensor(float(len(chain))).sqrt(),
+            weight=length_weight(piece.example.residues),
+            truth=piece.truth,
         )
 
 
@@ -134,9 +137,16 @@ class _Source:
         rows = [chains.manifest[number] for number in self.numbers]
         clusters, lengths = [row.cluster for row in rows], [row.length for row in rows]
         self.draw = Draw(clusters, lengths, recipe.seed, recipe.sampling.is_length_weighted)
+        self.entries: dict[str, list[int]] = {}
+        for number in self.numbers:
+            self.entries.setdefault(chains.manifest[number].entry, []).append(number)
 
     def chain(self, number: int) -> Chain:
         return self.chains[self.numbers[self.draw(number)]]
+
+    def complex_of(self, chain: Chain) -> list[Chain]:
+        """All chains of an entry that are in the split; a chain without an entry alone."""
+        return [self.chains[number] for number in self.entries[chain.entry]] if chain.entry else [chain]
 
 
 def numbers_of(chains: ShardedChains, split: str, is_core: bool = False) -> list[int]:
@@ -153,20 +163,3 @@ def numbers_of(chains: ShardedChains, split: str, is_core: bool = False) -> list
         message = f'no {"core " * is_core}chain is in the split "{split}".'
         raise InputError(message, file=chains.folder, remedy=f"Splits of this folder: {known}.")
     return found
-
-
-def features(chain: Chain, deletion_starts: np.ndarray | None = None, deletion_fraction: float = 0.0) -> Example:
-    """What is known of a chain or a crop of one; `deletion_starts` are the blocks of rows left out of its alignment.
-
-    AF2 Suppl. Alg. 1 "MSABlockDeletion".
-    """
-    # DISCREPANCY(AF2 Suppl. 1.2.8): a crop is cut before rows are clustered, by these columns alone, not after.
-    example = monomer_example([ChainFeatures.of_sequence(chain.sequence)])
-    index = torch.from_numpy(chain.residue_index.astype(np.int64))
-    example = replace(example, residues=replace(example.residues, residue_index=index - index[0]))
-    if chain.alignment is None:
-        return example
-    msa = MSA.from_alignment(chain.alignment)
-    if deletion_starts is not None and len(deletion_starts):
-        msa = msa.select(block_deletion(len(msa), deletion_starts, deletion_fraction))
-    return replace(example, msa=msa, profile=profile(msa))

@@ -43,6 +43,7 @@ class Row:
     depth: int  # rows of its alignment; 1 without one
     shard: str
     row: int
+    entry: str = ""  # chains of one entry stand together
 
     @classmethod
     def of(cls, chain: Chain, shard: str, row: int) -> Row:
@@ -58,6 +59,7 @@ class Row:
             depth=chain.depth,
             shard=shard,
             row=row,
+            entry=chain.entry,
         )
 
 
@@ -143,6 +145,7 @@ class ShardedChains:
             split=row.split,
             is_core=row.is_core,
             resolution=row.resolution,
+            entry=row.entry,
         )
 
     @cached_property
@@ -281,6 +284,7 @@ def _row(line: dict[str, str]) -> Row:
         depth=int(line["depth"]),
         shard=line["shard"],
         row=int(line["row"]),
+        entry=line.get("entry") or "",
     )
 
 

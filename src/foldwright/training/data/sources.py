@@ -106,6 +106,7 @@ def chain_of(structure: Structure, number: int, name: str) -> Chain:
         mask=structure.mask[part] > 0,
         resolution=structure.header.resolution,
         kind="model" if "model" in structure.header.method else "exp",
+        entry=name,
     )
     return chain if chain.has_sidechains else _of_kind(chain, "backbone_only")
 
