@@ -38,6 +38,7 @@ RECIPE = Recipe(
     variant="no_recycling",
     losses=LossWeights(),
 )
+SHORT = ("--min-length", 5, "--min-depth", 1, "--device", "cpu")
 
 
 def saved_run(folder):
@@ -66,8 +67,8 @@ def test_a_teacher_is_the_averaged_network_of_a_run_whatever_its_variant(tmp_pat
 def test_sequences_become_chains_and_bad_ones_are_named(tmp_path):
     saved_run(tmp_path / "run")
     (tmp_path / "in.fasta").write_text(">one\nACDEFGHIKL\n>bad\nAC1\n>two\nMNPQRSTVWYA\n>short\nAC\n")
-    words = (tmp_path / "in.fasta", "--teacher", tmp_path / "run", "--out", tmp_path / "out", "--min-depth", 1)
-    done = run(*words, "--min-length", 5, "--device", "cpu")
+    words = (tmp_path / "in.fasta", "--teacher", tmp_path / "run", "--out", tmp_path / "out")
+    done = run(*words, *SHORT)
     assert done.exit_code == 0, done.output
     assert [row.id for row in ShardedChains(tmp_path / "out").manifest] == ["one", "two"]
     assert "2 chains · " in done.output
@@ -92,3 +93,20 @@ def test_what_cannot_be_used_ends_with_exit_code_2_and_a_remedy(tmp_path):
         assert told in done.output
     assert "--references" in run(tmp_path / "in.fasta", "--teacher", "x", "--out", "y", "--references", 0).output
     assert not (tmp_path / "out").exists()
+
+
+def test_a_student_trains_on_what_its_teacher_predicted(tmp_path):
+    saved_run(tmp_path / "teacher")
+    (tmp_path / "in.fasta").write_text(">one\nACDEFGHIKL\n>two\nMNPQRSTVWYA\n")
+    out = tmp_path / "distilled"
+    assert run(tmp_path / "in.fasta", "--teacher", tmp_path / "teacher", "--out", out, *SHORT).exit_code == 0
+    sizes = ("trunk.num_blocks=1", "trunk.c_m=8", "trunk.c_z=8", "structure.num_layers=1")
+    changes = [*(f"model.{size}" for size in sizes), "sampling.crop_size=8", "sampling.max_passes=1"]
+    words = ["--recipe", "tiny", "--data", out, "--distilled", out, "--out", tmp_path / "student", "--steps", 1]
+    words += [part for change in (*changes, "sampling.distilled_fraction=1.0") for part in ("--set", change)]
+    done = CliRunner().invoke(app, ["train", *map(str, words), "--device", "cpu", "--quiet"])
+    assert done.exit_code == 0, done.output
+    header, numbers = (line.split(",") for line in (tmp_path / "student" / "metrics.csv").read_text().splitlines())
+    terms = dict(zip(header, map(float, numbers), strict=True))
+    assert terms["backbone_fape"] > 0
+    assert terms["plddt"] == 0  # predictions teach no confidence

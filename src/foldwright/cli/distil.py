@@ -25,6 +25,9 @@ def distil(
     max_length: Annotated[int, Option(help="Residues, AF2 Suppl. 1.3.")] = 1024,
     min_depth: Annotated[int, Option(help="Rows of the alignment, AF2 Suppl. 1.3; 1 for single sequences.")] = 200,
     references: Annotated[int, Option(help="Sequences whose mean distances are the background.")] = 1000,
+    least_confidence: Annotated[
+        float, Option(help="Nats above the background that a residue needs, AF2 Suppl. 1.3; a small network has less.")
+    ] = 0.5,
     max_rows: Annotated[
         int | None, Option(help="Rows of an alignment, drawn at random, that the teacher reads. Default: all.")
     ] = None,
@@ -53,7 +56,7 @@ def distil(
     wanted = Wanted(min_length=min_length, max_length=max_length, min_depth=min_depth)
     sequences, place = UnlabelledFiles(sources, wanted), chosen_device(device)
     network = recycled(trained_network(teacher), recycles).to(place)
-    summary = run(sequences, Teacher(network, place, seed, max_rows), out, references, told=_tell)
+    summary = run(sequences, Teacher(network, place, seed, max_rows), out, references, least_confidence, _tell)
     print("\n".join(lines(summary)))
     print(f"→ {out}")
 

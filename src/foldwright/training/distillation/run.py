@@ -58,12 +58,13 @@ def distil(
     teacher: Teacher,
     out: Path,
     num_reference: int = NUM_REFERENCE,
+    least_confidence: float = MIN_CONFIDENCE,
     told: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Summary:
     """Predict every sequence and write those with confident residues as chains to train on (AF2 Suppl. 1.3).
 
-    A sequence that cannot be predicted is left out and named. A run that was stopped goes on where it was; sequences
-    may be added later and are judged by the background of the first run.
+    A sequence that cannot be predicted is left out and named. A run that was stopped goes on where it was. Sequences
+    may be added later, which are judged by the background of the first run, and `least_confidence` may be changed.
 
     Raises:
         InputError: the folder was begun with another teacher or other settings; no residue is confident.
@@ -71,7 +72,7 @@ def distil(
     _check_settings(out, teacher, num_reference)
     summary = Summary(left_out={one.name: one.reason for one in sequences if isinstance(one, Refused)})
     background = find_background(sequences, teacher, out, num_reference, told)
-    chains = predictions(sequences, teacher, background.distributions(), out, summary, told)
+    chains = predictions(sequences, teacher, background.distributions(), out, least_confidence, summary, told)
     # The notes are written last, when `summary` knows what became of every sequence.
     write_shards(_counted(chains, summary), out, {"source": "self-distillation", "dropped": summary.left_out})
     return summary
@@ -109,10 +110,11 @@ def predictions(
     teacher: Teacher,
     background: Tensor,
     out: Path,
+    least_confidence: float,
     summary: Summary,
     told: Callable[[Outcome], None],
 ) -> Iterator[Chain]:
-    """The chains with confident residues, each kept in a file of its own as soon as it is predicted."""
+    """The confident residues of every chain; predictions are kept whole, each as soon as it is made."""
     total = sum(1 for _ in _usable(sequences))
     for number, one in enumerate(_usable(sequences), 1):
         path = out / PREDICTIONS / f"{one.key}.safetensors"
@@ -120,21 +122,26 @@ def predictions(
         try:
             if outcome.is_new:
                 write_shard(path, [teacher.guess(one).chain(one, background)])
-            chain = _as_written(path, one)
+            chain = confident_part(_as_written(path, one), least_confidence)
         except MISHAPS as fault:
             summary.left_out[one.name] = str(fault)
             told(replace(outcome, failure=str(fault)))
             continue
-        told(replace(outcome, num_confident=num_confident(chain)))
-        if num_confident(chain):
+        sure = int(chain.mask.any(1).sum())
+        told(replace(outcome, num_confident=sure))
+        summary.num_confident += sure
+        if sure:
             yield chain
         else:
-            summary.left_out[one.name] = "no residue is confident"
+            summary.left_out[one.name] = f"no residue has a confidence above {least_confidence:g}"
 
 
-def num_confident(chain: Chain) -> int:
-    """Residues that teach."""
-    return 0 if chain.confidence is None else int((chain.confidence > MIN_CONFIDENCE).sum())
+def confident_part(chain: Chain, least: float) -> Chain:
+    """A predicted chain without the atoms of residues that the teacher is not sure of (AF2 Suppl. 1.3)."""
+    assert chain.confidence is not None
+    mask = chain.mask & (chain.confidence > least)[:, None]
+    # Without confidences: from here on every atom that is there teaches.
+    return replace(chain, mask=mask, positions=chain.positions * mask[..., None], confidence=None)
 
 
 def fingerprint(model: nn.Module) -> str:
@@ -154,7 +161,6 @@ def _counted(chains: Iterable[Chain], summary: Summary) -> Iterator[Chain]:
     for chain in chains:
         summary.num_chains += 1
         summary.num_residues += len(chain)
-        summary.num_confident += num_confident(chain)
         yield chain
     if not summary.num_chains:
         raise InputError(
