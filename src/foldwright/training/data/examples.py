@@ -6,17 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from foldwright.errors import InputError
 from foldwright.features.af2 import Sampler
-from foldwright.features.batch import AF2Batch
+from foldwright.features.batch import AF2Batch, Templates
 from foldwright.features.structure import StructureLabels
 from foldwright.training.chain_order import TrueComplex
 from foldwright.training.data.chain import Chain
 from foldwright.training.data.pieces import Piece, piece_of_chain, piece_of_complex, whole_chain, whole_complex
+from foldwright.training.data.relatives import Relatives
 from foldwright.training.data.rows import with_noise
 from foldwright.training.data.sampling import CONTENT, SOURCE, Draw, stream
 from foldwright.training.data.shards import ShardedChains
@@ -83,13 +85,14 @@ class Examples:
     def draw(self, number: int, num_passes: int = 1) -> TrainingExample:
         """Example `number`, as it would be read in this many passes (AF2 Suppl. Alg. 31 "RecyclingTraining")."""
         rng = stream(self.recipe.seed, CONTENT, number)
-        sampling = self.recipe.sampling
-        chain = with_noise(self.chain_of(number), sampling.distilled_rows, rng)
+        sampling, source = self.recipe.sampling, self._source(number)
+        chain = with_noise(source.chain(number), sampling.distilled_rows, rng)
         is_clamped = rng.random() >= sampling.unclamped_fraction
         if self.recipe.model.is_multimer:
-            piece = piece_of_complex(self._source(number).complex_of(chain), sampling, rng)
+            chains = source.complex_of(chain)
+            piece = piece_of_complex(chains, [self._templates(c, source, rng) for c in chains], sampling, rng)
         else:
-            piece = piece_of_chain(chain, sampling, is_clamped, rng)
+            piece = piece_of_chain(chain, self._templates(chain, source, rng), sampling, is_clamped, rng)
         return self._training_example(piece, int(rng.integers(2**62)), num_passes, is_clamped)
 
     def chain_of(self, number: int) -> Chain:
@@ -116,6 +119,11 @@ class Examples:
         """`TrainingExample.collate`."""
         return TrainingExample.collate(examples)
 
+    def _templates(self, chain: Chain, source: _Source, rng: np.random.Generator) -> Templates | None:
+        model = self.recipe.model
+        reads_templates = model.templates is not None and model.features.num_templates > 0
+        return source.relatives.draw(chain, rng) if reads_templates else None
+
     def _training_example(self, piece: Piece, seed: int, num_passes: int, is_clamped: bool) -> TrainingExample:
         sampler = Sampler(piece.example, self.recipe.model.features, self.recipe.model.is_multimer, seed)
         return TrainingExample(
@@ -137,6 +145,7 @@ class _Source:
         rows = [chains.manifest[number] for number in self.numbers]
         clusters, lengths = [row.cluster for row in rows], [row.length for row in rows]
         self.draw = Draw(clusters, lengths, recipe.seed, recipe.sampling.is_length_weighted)
+        self.relatives = Relatives(chains, self.numbers)
         self.entries: dict[str, list[int]] = {}
         for number in self.numbers:
             self.entries.setdefault(chains.manifest[number].entry, []).append(number)

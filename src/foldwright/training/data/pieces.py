@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Int
 
 from foldwright.features.af2 import ChainFeatures, Example, monomer_example, multimer_example
+from foldwright.features.batch import Templates
 from foldwright.features.msa import MSA, block_deletion, profile
 from foldwright.features.structure import CA, StructureLabels
 from foldwright.io.alignment import Alignment
@@ -33,17 +34,21 @@ class Piece:
     truth: TrueComplex | None = None
 
 
-def whole_chain(chain: Chain) -> Piece:
+def whole_chain(chain: Chain, templates: Templates | None = None) -> Piece:
     """A chain as it is, with its whole alignment."""
-    return Piece(chain.id, chain_features(chain), chain_labels(chain), chain.has_sidechains)
+    example = replace(chain_features(chain), templates=templates)
+    return Piece(chain.id, example, chain_labels(chain), chain.has_sidechains)
 
 
-def piece_of_chain(chain: Chain, sampling: Sampling, is_clamped: bool, rng: np.random.Generator) -> Piece:
+def piece_of_chain(
+    chain: Chain, templates: Templates | None, sampling: Sampling, is_clamped: bool, rng: np.random.Generator
+) -> Piece:
     """A contiguous crop of a chain with some of the rows of its alignment (AF2 Suppl. 1.2.6, 1.2.8)."""
     favours_start = is_clamped and not sampling.is_crop_start_uniform
+    chosen = contiguous(len(chain), sampling.crop_size, favours_start, rng)
     # DISCREPANCY(AF2 Suppl. 1.2.8): a crop is cut before rows are clustered, by these columns alone, not after.
-    chain = chain.crop(contiguous(len(chain), sampling.crop_size, favours_start, rng))
-    return whole_chain(with_deleted_blocks(chain, sampling, rng))
+    part = with_deleted_blocks(chain.crop(chosen), sampling, rng)
+    return whole_chain(part, _columns(templates, torch.from_numpy(chosen)))
 
 
 def with_deleted_blocks(chain: Chain, sampling: Sampling, rng: np.random.Generator) -> Chain:
@@ -68,10 +73,12 @@ def chain_features(chain: Chain) -> Example:
 
 def whole_complex(chains: Sequence[Chain]) -> Piece:
     """All chains of a complex."""
-    return _piece_of(chains, np.arange(sum(map(len, chains))))
+    return _piece_of(chains, [None] * len(chains), np.arange(sum(map(len, chains))))
 
 
-def piece_of_complex(chains: Sequence[Chain], sampling: Sampling, rng: np.random.Generator) -> Piece:
+def piece_of_complex(
+    chains: Sequence[Chain], templates: Sequence[Templates | None], sampling: Sampling, rng: np.random.Generator
+) -> Piece:
     """A crop of a complex: a piece of each chain, or what surrounds a residue of an interface.
 
     AF-Multimer Suppl. Alg. 1, 2.
@@ -81,7 +88,7 @@ def piece_of_complex(chains: Sequence[Chain], sampling: Sampling, rng: np.random
     chosen = _around_interface(chains, sampling.crop_size, rng) if is_spatial else None
     if chosen is None:
         chosen = contiguous_of_chains([len(chain) for chain in chains], sampling.crop_size, rng)
-    return _piece_of(chains, chosen)
+    return _piece_of(chains, templates, chosen)
 
 
 def _around_interface(
@@ -92,16 +99,19 @@ def _around_interface(
     return spatial(joined.positions[:, CA], joined.mask[:, CA], asym_id, crop_size, rng)
 
 
-def _piece_of(chains: Sequence[Chain], chosen: Int[np.ndarray, " m"]) -> Piece:
-    joined, example = join(chains), complex_features(chains)
+def _piece_of(chains: Sequence[Chain], templates: Sequence[Templates | None], chosen: Int[np.ndarray, " m"]) -> Piece:
+    joined, example = join(chains), complex_features(chains, templates)
     truth = TrueComplex(labels=chain_labels(joined), residues=example.residues)
     part = joined.crop(chosen)
     return Piece(joined.id, _cropped(example, torch.from_numpy(chosen)), chain_labels(part), part.has_sidechains, truth)
 
 
-def complex_features(chains: Sequence[Chain]) -> Example:
+def complex_features(chains: Sequence[Chain], templates: Sequence[Templates | None]) -> Example:
     """What is known of the chains of a complex, their rows paired where they can be (AF-Multimer Suppl. 7.2)."""
-    known = [ChainFeatures(c.sequence, c.alignment or Alignment.of_query(c.sequence)) for c in chains]
+    known = [
+        ChainFeatures(chain.sequence, chain.alignment or Alignment.of_query(chain.sequence), templates=template)
+        for chain, template in zip(chains, templates, strict=True)
+    ]
     example = multimer_example(known)
     index = torch.from_numpy(np.concatenate([c.residue_index - c.residue_index[0] for c in chains]).astype(np.int64))
     return replace(example, residues=replace(example.residues, residue_index=index))
@@ -114,4 +124,9 @@ def _cropped(example: Example, chosen: Int[torch.Tensor, " m"]) -> Example:
         target_feat=example.target_feat[chosen],
         msa=example.msa.columns(chosen),
         profile=example.profile[chosen],
+        templates=_columns(example.templates, chosen),
     )
+
+
+def _columns(templates: Templates | None, chosen: Int[torch.Tensor, " m"]) -> Templates | None:
+    return None if templates is None else templates.map(lambda x: x if x.ndim == 1 else x[:, chosen])
