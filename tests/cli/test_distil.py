@@ -84,7 +84,7 @@ def test_what_cannot_be_used_ends_with_exit_code_2_and_a_remedy(tmp_path):
         (tmp_path / "in.fasta", tmp_path / "nowhere", "no training run"),
         (tmp_path / "in.fasta", tmp_path / "empty", "no training run"),
         (tmp_path / "in.fasta", tmp_path / "in.fasta", "no training run"),
-        (tmp_path / "in.fasta", tmp_path / "not.safetensors", "cannot be read"),
+        (tmp_path / "in.fasta", tmp_path / "not.safetensors", "no training run"),
         (tmp_path / "empty", "model_1", "holds no sequences"),
         (tmp_path / "gone", "model_1", "no such file"),
     ]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,12 +14,12 @@ from foldwright.errors import InputError
 from foldwright.features.af2 import Sampler, monomer_example
 from foldwright.models.af2.model import AlphaFold
 from foldwright.models.af2.presets import PRESETS, preset
-from foldwright.training.checkpoint import checkpoints, fill, read_header, read_tensors
 from foldwright.training.data.chain import Chain
 from foldwright.training.distillation.confidence import residue_confidence
 from foldwright.training.distillation.sequences import Unlabelled
-from foldwright.training.state import new_network
+from foldwright.training.recipes.variants import build
 from foldwright.weights.store import load_network
+from foldwright.weights.trained import BUNDLED, find_trained
 
 NO_EXPERIMENT = float("inf")  # resolution, angstrom: outside of every range that teaches confidence, Suppl. 1.9.6
 
@@ -90,22 +89,22 @@ class Teacher:
 
 
 def trained_network(source: str) -> AlphaFold:
-    """The network of a training run (its last checkpoint, averaged parameters), of a checkpoint, or an official one.
+    """The network of a run (its last checkpoint), of a checkpoint or an exported file, a bundled or an official one.
+
+    Of training it has the averaged parameters, by which a run is judged (AF2 Suppl. 1.11.7).
 
     Raises:
         InputError: there is no such run, file or model, or it cannot be read.
     """
-    path = Path(source).expanduser()
-    found = checkpoints(path)[-1:] if path.is_dir() else [path] if path.suffix == ".safetensors" else []
-    if found:
-        checkpoint = read_header(found[0])
-        model = new_network(checkpoint.recipe)
-        fill(dict(model.named_parameters()), read_tensors(checkpoint.path, ("ema",))["ema"])
+    found = find_trained(None, source) if source in BUNDLED else find_trained(source)
+    if found is not None:
+        model = build(found.variant, found.config)
+        model.load_state_dict(found.state())
         return model.eval()
     if source in PRESETS:
         return load_network(None, preset(source), source)[0]
     raise InputError(
-        f'"{source}" is no training run, no checkpoint and no official model.',
+        f'"{source}" is no training run, no checkpoint and no model.',
         field="--teacher",
-        remedy=f"Give the folder of a run that has a checkpoint, or one of {', '.join(PRESETS)}.",
+        remedy=f"Give the folder of a run that has a checkpoint, or one of {', '.join((*BUNDLED, *PRESETS))}.",
     )
