@@ -36,7 +36,6 @@ from foldwright.kernels.cpu_triangle import (
 from foldwright.kernels.fast import MEBIBYTE, Fast
 from foldwright.kernels.precision import DTYPES, resolve
 from foldwright.kernels.train_attention import (
-    TrainedMSAColumnAttention,
     TrainedMSARowAttention,
     TrainedTriangleAttentionEndingNode,
     TrainedTriangleAttentionStartingNode,
@@ -91,7 +90,6 @@ CPU_INFERENCE: Table = {
 CPU_TRAINING: Table = CPU_INFERENCE | {
     GatedAttention: FusedAttention,
     MSARowAttentionWithPairBias: TrainedMSARowAttention,
-    MSAColumnAttention: TrainedMSAColumnAttention,
     TriangleAttentionStartingNode: TrainedTriangleAttentionStartingNode,
     TriangleAttentionEndingNode: TrainedTriangleAttentionEndingNode,
     TriangleMultiplicationOutgoing: TrainedTriangleMultiplicationOutgoing,
