@@ -46,18 +46,18 @@ def _mini_network() -> AF2:
             c_pair_attention=16,
             c_triangle=64,
             c_outer=16,
-            msa_dropout=0.05,
-            pair_dropout=0.05,
+            msa_dropout=0.0,
+            pair_dropout=0.0,
         ),
         extra_msa=ExtraMSAStack(num_blocks=1, c_e=16, msa_heads=2),
         templates=None,
-        structure=StructureModule(num_layers=4, heads=8),
+        structure=StructureModule(num_layers=4, heads=8, dropout=0.0),
         recycling=Recycling(num_recycles=2),
     )
 
 
 def mini_1() -> Recipe:
-    """The shipped network, first stage: pieces of 32 residues, in which it learns helices, strands and turns.
+    """The shipped network, first stage: pieces of 32 residues, in which it learns distances.
 
     What differs from the published weights of the losses serves a short run: confidence is learnt from the first step,
     from chains of any resolution; guessing masked letters, which means little without an alignment, weighs less; and
@@ -83,14 +83,32 @@ def mini_1() -> Recipe:
 
 
 def mini_2() -> Recipe:
-    """Second stage: 96 residues, whole chains as often as not, three passes, and bonds that must hold."""
+    """Second stage: the backbone first. Other terms weigh little until frames have found their places.
+
+    On one chain alone, weights as published leave the backbone's error where it was after 120 steps (10.4 to 10.5
+    angstrom); with these it has fallen to 8.5.
+    """
     first = mini_1()
+    weights = {"backbone_fape": 2.0, "sidechain_fape": 0.1, "chi": 0.1, "masked_msa": 0.1, "plddt": 0.02}
     return replace(
         first,
         name="mini_2",
         seed=1,
-        losses=replace(first.losses, violation=0.1),
-        sampling=replace(first.sampling, crop_size=96, max_passes=3, unclamped_fraction=0.1),
+        losses=replace(first.losses, **weights, aligned_error=0.02),
+        optimiser=replace(first.optimiser, learning_rate=2.5e-4, warmup_examples=100),
+        num_steps=4_000,
+    )
+
+
+def mini_3() -> Recipe:
+    """Third stage: 96 residues, whole chains as often as not, three passes, side chains, and bonds that must hold."""
+    first = mini_1()
+    return replace(
+        first,
+        name="mini_3",
+        seed=2,
+        losses=replace(first.losses, backbone_fape=1.0, violation=0.05),
+        sampling=replace(first.sampling, crop_size=96, max_passes=3, unclamped_fraction=0.2),
         optimiser=replace(first.optimiser, learning_rate=2e-4, final_fraction=0.05, warmup_examples=50),
         num_steps=1_000,
     )
