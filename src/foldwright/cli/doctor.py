@@ -6,8 +6,9 @@ import importlib.util
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,6 +33,11 @@ class Finding:
     text: str
     passed: bool | None = None  # None: nothing to pass
     is_core: bool = False
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether this alone makes the report fail."""
+        return self.is_core and self.passed is False
 
 
 @dataclass(frozen=True)
@@ -66,22 +72,52 @@ OPTIONAL = (
 
 def doctor(
     is_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    is_training: Annotated[
+        bool, typer.Option("--train", help="Make a few steps of training instead, and watch parameters and gradients.")
+    ] = False,
+    recipe: Annotated[str, typer.Option(help="With --train: the recipe.")] = "tiny",
+    data: Annotated[
+        Path | None, typer.Option(help="With --train: folder of prepared chains. Default: helices made up here.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="With --train: how many.")] = 12,
+    device: Annotated[str, typer.Option(help="With --train: cpu, cuda, or auto.")] = "auto",
 ) -> None:
     """Report the machine, the devices, kernels that pass their self-check, weights found, and what is missing.
 
-    Exits 1 if a part that every prediction needs does not work.
+    Exits 1 if a part that every prediction needs, or with --train every training run, does not work.
     """
-    findings = list(examine())
-    if is_json:
-        import json
-        from dataclasses import asdict
+    found = _training(recipe, data, steps, device) if is_training else examine()
+    failed = _print_json(found) if is_json else _print_lines(found)
+    raise typer.Exit(failed)
 
-        print(json.dumps([asdict(finding) for finding in findings], indent=1, ensure_ascii=False))
-    else:
-        for finding in findings:
-            mark = {True: "ok", False: "FAILED" if finding.is_core else "-", None: ""}[finding.passed]
-            print(f"{finding.topic:<20} {mark:<7}{finding.text}")
-    raise typer.Exit(any(finding.is_core and finding.passed is False for finding in findings))
+
+def _print_json(found: Iterable[Finding]) -> bool:
+    """The report for programs; whether a core part failed."""
+    import json
+    from dataclasses import asdict
+
+    findings = list(found)
+    print(json.dumps([asdict(finding) for finding in findings], indent=1, ensure_ascii=False))
+    return any(finding.has_failed for finding in findings)
+
+
+def _print_lines(found: Iterable[Finding]) -> bool:
+    """The report line by line as it is made; whether a core part failed."""
+    has_failed = False
+    for finding in found:
+        mark = {True: "ok", False: "FAILED" if finding.is_core else "-", None: ""}[finding.passed]
+        print(f"{finding.topic:<20} {mark:<7}{finding.text}", flush=True)
+        has_failed |= finding.has_failed
+    return has_failed
+
+
+def _training(recipe: str, data: Path | None, steps: int, device: str) -> Iterator[Finding]:
+    from foldwright.training import recipes
+    from foldwright.training.doctoring import examine_training
+    from foldwright.training.launch import chosen_device
+
+    for check in examine_training(recipes.recipe(recipe), data, steps, chosen_device(device)):
+        yield Finding(check.topic, check.text, check.passed, is_core=check.is_fatal)
 
 
 def examine() -> Iterator[Finding]:

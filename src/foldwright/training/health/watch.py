@@ -33,11 +33,11 @@ class Health:
         """`untaught` are the parts that no loss is meant to reach, by the start of their names."""
         self.model, self.optimiser, self.every, self.untaught, self.limits = model, optimiser, every, untaught, limits
         self.parameters = parameters.trained(model)
+        self.found: list[Finding] = []  # all that was ever wrong
         self.num_watched = 0
         self.is_watching = False
         self._begun: int | None = None
         self._reached: set[str] = set()
-        self._told: set[tuple[str, Kind]] = set()
         self._before: dict[str, parameters.Before] = {}
         self._activity = activity.Activity(model, limits)
 
@@ -97,8 +97,9 @@ class Health:
                 yield Finding(name, Kind.NO_GRADIENT, text)
 
     def _new(self, findings: Iterable[Finding]) -> list[Finding]:
-        new = [finding for finding in findings if (finding.parameter, finding.kind) not in self._told]
-        self._told |= {(finding.parameter, finding.kind) for finding in new}
+        told = {(finding.parameter, finding.kind) for finding in self.found}
+        new = [finding for finding in findings if (finding.parameter, finding.kind) not in told]
+        self.found += new
         return new
 
 
