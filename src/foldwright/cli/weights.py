@@ -14,8 +14,11 @@ from typer import Argument, Option
 from foldwright.errors import InputError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from foldwright.weights.catalog import Publication
     from foldwright.weights.fetch import Report
+    from foldwright.weights.trained import Trained
 
 app = typer.Typer(
     no_args_is_help=True, help="Published parameters: list, fetch, import, inspect.", rich_markup_mode=None
@@ -135,6 +138,14 @@ def export(
         Path | None, Option(help="scores.json of `foldwright evaluate --out`, to be kept with it.")
     ] = None,
     licence: Annotated[str, Option(help="On what terms others may use it.")] = "unknown",
+    teach_confidence: Annotated[
+        Path | None,
+        Option(
+            metavar="DATA",
+            help="Teach the pLDDT head once more, on validation chains of this folder that share no cluster with core "
+            "chains: it then says how well unseen chains are predicted.",
+        ),
+    ] = None,
 ) -> None:
     """Write a trained network as one file in half precision that `predict --weights` and others can use."""
     import json
@@ -153,10 +164,31 @@ def export(
             note["scores"] = json.loads(scores.read_text("utf-8"))
         except (OSError, ValueError) as fault:
             raise InputError(f"these are no scores ({fault}).", file=scores, remedy="See --help.") from fault
-    written = export_network(trained, target, name, **note)
+    state = None
+    if teach_confidence is not None:
+        state, note["confidence_head"] = _taught(trained, teach_confidence)
+    written = export_network(trained, target, name, state, **note)
     count = sum(tensor.numel() for tensor in written.state().values())
     print(f"{written.name}: {count:,} parameters from {trained.path}")
     print(f"{target} ({target.stat().st_size / 1e6:,.1f} MB)")
+
+
+def _taught(trained: Trained, data: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
+    """The parameters with a new confidence head, and how it was made."""
+    from dataclasses import asdict
+
+    from foldwright.training.confidence_head import chains_to_teach, teach
+    from foldwright.training.data.shards import ShardedChains
+    from foldwright.training.evaluate import NetworkPredictor, read_network
+
+    chains = chains_to_teach(ShardedChains(data))
+    network, _ = read_network(str(trained.path))
+    found = teach(NetworkPredictor.of(network), chains)
+    print(
+        f"pLDDT head taught on {found.num_chains} chains in {found.num_steps} steps: held-out loss "
+        f"{found.loss_before:.3f}, now {found.loss_after:.3f}"
+    )
+    return network.state_dict(), {**asdict(found), "data": str(data)}
 
 
 @app.command()

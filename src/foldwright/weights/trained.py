@@ -120,13 +120,17 @@ def read_trained(path: Path) -> Trained | None:
         raise _damaged(path, fault) from fault
 
 
-def export_network(trained: Trained, target: Path, name: str | None = None, **note: Any) -> Trained:
+def export_network(
+    trained: Trained, target: Path, name: str | None = None, state: State | None = None, **note: Any
+) -> Trained:
     """Write the parameters of a network in half precision, with all that its file says and what is added here.
+
+    `state` holds parameters that were changed since.
 
     Raises:
         InputError: the file cannot be read or written, or a parameter is too large for half precision.
     """
-    state = {key: tensor.half() for key, tensor in trained.state().items()}
+    state = {key: tensor.half() for key, tensor in (state or trained.state()).items()}
     for key, tensor in state.items():
         if not tensor.isfinite().all():
             raise InputError(f"the parameter {key} does not fit half precision.", file=trained.path)
