@@ -58,8 +58,8 @@ def data(tmp_path_factory):
     return folder
 
 
-def arguments(data, out, *more, steps=2):
-    settings = [word for path, value in SMALL.items() for word in ("--set", f"{path}={value}")]
+def arguments(data, out, *more, steps=2, **changes):
+    settings = [word for path, value in (SMALL | changes).items() for word in ("--set", f"{path}={value}")]
     return [
         "train",
         "--recipe",
@@ -109,28 +109,28 @@ def test_parameters_are_taken_over_from_another_run(data, tmp_path):
         (["--set", "optimiser.lr=1"], ["optimiser.lr", "optimiser.learning_rate"]),
         (["--set", "precision=float16"], ["precision", "bfloat16"]),
         (["--set", "model.is_multimer=true"], ["is_multimer"]),
-        (["--set", "examples_at_once=3"], ["examples_at_once"]),
         (["--checkpoint-every", "0"], ["--checkpoint-every", "at least 1"]),
         (["--device", "abacus"], ["--device", "abacus"]),
         (["--parallel", "ddp"], ["torchrun"]),
         (["--init", "nowhere.safetensors"], ["nowhere.safetensors"]),
-        (["--data", "/nonexistent"], ["/nonexistent", "data prepare"]),
     ],
 )
 def test_what_cannot_be_used_is_said_before_anything_is_computed(data, tmp_path, monkeypatch, more, words):
     monkeypatch.delenv("RANK", raising=False)
     monkeypatch.setenv("FOLDWRIGHT_CACHE", str(tmp_path / "cache"))
-    words_of_run = [*arguments(data, tmp_path / "run"), *more]
-    if more[0] in ("--data",):
-        words_of_run[words_of_run.index("--data") + 1] = more[1]
-        words_of_run = words_of_run[: -len(more)]
-    if more == ["--set", "examples_at_once=3"]:
-        words_of_run.remove("examples_at_once=1")
-        words_of_run.remove("--set")
-    refused = run(*words_of_run)
+    refused = run(*arguments(data, tmp_path / "run"), *more)
     assert refused.exit_code == 2, refused.output
     assert all(word in refused.output + refused.stderr for word in words)
     assert not (tmp_path / "run" / "metrics.csv").exists()
+
+
+def test_data_that_is_not_there_or_not_shared_evenly_is_refused(data, tmp_path):
+    refused = run(*arguments(tmp_path / "nothing", tmp_path / "run"))
+    assert refused.exit_code == 2
+    assert "foldwright data prepare" in refused.output + refused.stderr
+    refused = run(*arguments(data, tmp_path / "run", examples_at_once=3))
+    assert refused.exit_code == 2
+    assert "3 at a time" in refused.output + refused.stderr
 
 
 def test_another_recipe_in_the_same_folder_is_refused(data, tmp_path):
@@ -143,11 +143,11 @@ def test_another_recipe_in_the_same_folder_is_refused(data, tmp_path):
 def test_sigterm_ends_with_a_checkpoint_and_its_own_code(data, tmp_path):
     command = [sys.executable, "-m", "foldwright", *arguments(data, tmp_path, "--threads", "1", steps=100_000)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    metrics, patience = tmp_path / "metrics.csv", time.monotonic() + 100
+    metrics, patience = tmp_path / "metrics.csv", time.monotonic() + 300
     while time.monotonic() < patience and not (metrics.exists() and metrics.read_text().count("\n") > 2):
         time.sleep(0.2)
     process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=100)[0]
+    said = process.communicate(timeout=300)[0]
     assert process.returncode == 143
     assert "the same command goes on" in said
     assert len(list((tmp_path / "checkpoints").iterdir())) == 1

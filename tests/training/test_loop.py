@@ -77,7 +77,8 @@ def test_a_run_that_was_killed_goes_on_bit_for_bit(recipe, made_examples, tmp_pa
 
 
 def test_the_loss_of_a_few_chains_falls(recipe, made_examples, tmp_path):
-    recipe = replace(recipe, num_steps=30, optimiser=replace(recipe.optimiser, learning_rate=3e-3))
+    optimiser = replace(recipe.optimiser, learning_rate=3e-3, warmup_examples=0)
+    recipe = replace(recipe, num_steps=40, examples_per_step=1, optimiser=optimiser)
     train(recipe, made_examples(recipe), tmp_path)
     losses = column(tmp_path, "distogram")
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
@@ -137,20 +138,24 @@ def test_a_long_step_is_given_up_when_asked(recipe, made_examples, tmp_path):
     assert not checkpoint.checkpoints(tmp_path)
 
 
+def size(tensors):
+    return float(sum(tensor.detach().norm() for tensor in tensors))
+
+
 def test_the_averaged_parameters_are_evaluated(recipe, made_examples, tmp_path):
     seen = []
 
     def evaluate(model):
         seen.append(not model.training and not torch.is_grad_enabled())
-        return {"size": float(sum(p.norm() for p in model.parameters()))}
+        return {"size": size(model.parameters())}
 
     recipe = replace(recipe, num_steps=2, examples_per_step=1)
     state = train(recipe, made_examples(recipe), tmp_path, RunOptions(evaluate_every=1), evaluate=evaluate)
     assert seen == [True, True]
     assert state.model.training
     last = (tmp_path / "evaluation.csv").read_text().splitlines()[-1]
-    assert float(last.split(",")[1]) == float(sum(x.norm() for x in state.ema.state.values()))
-    assert float(last.split(",")[1]) != float(sum(p.norm() for p in state.model.parameters()))
+    assert float(last.split(",")[1]) == size(state.ema.state.values())
+    assert float(last.split(",")[1]) != size(state.model.parameters())
 
 
 class Damaged:
@@ -174,7 +179,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_its_origin(recipe, mad
         train(recipe, Damaged(made_examples(recipe), 6), tmp_path, RunOptions(checkpoint_every=1))
     assert "step 2" in str(error.value)
     assert "made_6" in str(error.value)
-    assert "input_embedder" in str(error.value)
+    assert "the network is given values that are not finite" in str(error.value)
     assert checkpoint.checkpoints(tmp_path) == [checkpoint.path_of(tmp_path, 1)]
     assert all(tensor.isfinite().all() for tensor in tensors(tmp_path, 1).values())
 
