@@ -196,11 +196,18 @@ def test_a_folder_prepared_from_other_sources_is_left_alone(folder, made_chain, 
     assert len(ShardedChains(tmp_path / "out")) == 6
 
 
-def test_the_second_chain_of_a_name_is_left_out(folder, made_chain, pdb_file, tmp_path):
+def test_files_of_one_name_are_told_apart_by_their_folders(folder, made_chain, pdb_file, tmp_path):
     pdb_file(folder / "deeper", made_chain(33, 0))
     report = prepare([folder], tmp_path / "out")
+    assert {row.id: row.length for row in report.rows if "made0" in row.id} == {"made0_A": 20, "deeper-made0_A": 33}
+    assert {row.entry for row in report.rows if "made0" in row.id} == {"made0", "deeper-made0"}
+
+
+def test_a_structure_in_two_formats_is_taken_once(folder, made_chain, pdb_file, tmp_path):
+    pdb_file(folder, made_chain(25, 5))
+    report = prepare([folder], tmp_path / "out")
     assert len(report.rows) == 6
-    assert [item.name for item in report.dropped] == ["made0_A"]
+    assert [(item.name, item.why) for item in report.dropped] == [("made5_A", "a chain of this name was there before")]
 
 
 def test_alignments_are_stored_with_their_chains(folder, made_chain, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -54,8 +54,24 @@ def batches(source: Path) -> list[Batch]:
     """
     if source.is_file() and suffix(source) == ".npz":
         return list(_array_batches(source))
-    files = structure_files(source)
-    return [FileBatch(source, tuple(files[i : i + FILES_PER_BATCH])) for i in range(0, len(files), FILES_PER_BATCH)]
+    named = names_of(structure_files(source), source)
+    return [FileBatch(tuple(named[i : i + FILES_PER_BATCH])) for i in range(0, len(named), FILES_PER_BATCH)]
+
+
+def names_of(files: Sequence[Path], source: Path) -> list[tuple[str, Path]]:
+    """What each file's structure is called: by its own name, or after its folders too where several have that name.
+
+    Files of one name in one folder are taken for one structure in two formats.
+    """
+    folders: dict[str, set[Path]] = {}
+    for path in files:
+        folders.setdefault(stem(path), set()).add(path.parent)
+
+    def name(path: Path) -> str:
+        parts = path.relative_to(source).parent.parts if len(folders[stem(path)]) > 1 else ()
+        return "-".join([*parts, stem(path)])
+
+    return [(name(path), path) for path in files]
 
 
 def structure_files(source: Path) -> list[Path]:
@@ -76,27 +92,26 @@ def structure_files(source: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class FileBatch:
-    """Some structure files of a folder."""
+    """Some structure files of a folder, and what they are called."""
 
-    folder: Path
-    files: tuple[Path, ...]
+    files: tuple[tuple[str, Path], ...]
 
     def identity(self) -> list[str]:
-        return [stamp(path) for path in self.files]
+        return [f"{name} {stamp(path)}" for name, path in self.files]
 
     def read(self) -> Iterator[Chain | Dropped]:
-        for path in self.files:
+        for name, path in self.files:
             try:
                 structure = read_structure(path)
             except InputError as error:
                 yield Dropped(str(path), f"cannot be read: {error.message}")
                 continue
             for i in range(len(structure.chain_ids)):
-                yield chain_of(structure, i, stem(path))
+                yield chain_of(structure, i, name)
 
 
 def chain_of(structure: Structure, number: int, name: str) -> Chain:
-    """One chain of a structure, called by the file's name and its own."""
+    """One chain of a structure, called by the structure's name and its own."""
     part = slice(*structure.chain_borders[number])
     chain = Chain(
         id=f"{name}_{structure.chain_ids[number]}",
