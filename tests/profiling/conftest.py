@@ -15,10 +15,10 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def recipe():
-    """Two blocks and few channels."""
+    """One block and few channels."""
     base = tiny()
-    trunk = replace(base.model.trunk, num_blocks=2, c_m=16, c_z=16, c_s=16, c_triangle=8, c_outer=4, c_pair_attention=4)
-    structure = replace(base.model.structure, num_layers=2, heads=3, c_angles=16)
+    trunk = replace(base.model.trunk, num_blocks=1, c_m=16, c_z=16, c_s=16, c_triangle=8, c_outer=4, c_pair_attention=4)
+    structure = replace(base.model.structure, num_layers=2, heads=2, c_hidden=4, c_angles=16)
     model = replace(base.model, trunk=trunk, structure=structure)
     return replace(base, model=model, is_checkpointed=False)
 

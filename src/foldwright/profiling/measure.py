@@ -135,18 +135,23 @@ def measure_stages(
 
 def measure_operations(workload: Workload, repeats: int, peak: Peak) -> list[Operation]:
     """Median seconds of every operation in both directions, beside what its formulas say."""
-    seconds = [clocked(workload) for _ in range(repeats)]
+    time = operation_seconds(workload, repeats)
     with counting(workload.model) as counts:
         workload.forward()
     products: dict[str, list[tuple[bool, Product]]] = defaultdict(list)
     for name, is_differentiated, product in counts.products:
         products[name].append((is_differentiated, product))
-    names = [name for name in ORDER if products[name] or any((FORWARD, name) in s for s in seconds)]
-    time = {key: median(s.get(key, 0.0) for s in seconds) for s in seconds for key in s}
+    names = [name for name in ORDER if products[name] or (FORWARD, name) in time]
     return [
         _operation(name, products[name], time.get((FORWARD, name), 0.0), time.get((BACKWARD, name), 0.0), peak)
         for name in names
     ]
+
+
+def operation_seconds(workload: Workload, repeats: int) -> dict[tuple[str, str], float]:
+    """Median seconds of every (phase, operation)."""
+    seconds = [clocked(workload) for _ in range(repeats)]
+    return {key: median(s.get(key, 0.0) for s in seconds) for s in seconds for key in s}
 
 
 def clocked(workload: Workload) -> dict[tuple[str, str], float]:

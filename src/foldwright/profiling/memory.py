@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_iter
 
 from foldwright.profiling.workload import Workload
 
@@ -170,7 +169,14 @@ def _stage_at(stages: list[tuple[str, int]], moment: int) -> str:
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
-    return (x for x in tree_iter(value) if isinstance(x, Tensor))
+    """All tensors of arguments or results; `tree_iter` of torch does the same in twice the time of a whole step."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _tensors(item)
+    elif isinstance(value, dict):
+        yield from _tensors(list(value.values()))
 
 
 def _key(tensor: Tensor) -> int | None:

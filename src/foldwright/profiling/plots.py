@@ -36,7 +36,7 @@ def draw_operations(profile: Profile, path: Path, title: str) -> Path:
     """The share of each operation in time, both directions, beside its share in FLOPs."""
     operations = sorted(profile.operations, key=lambda o: o.seconds)
     total = sum(o.seconds for o in operations)
-    figure, axes = _figure(9, 5.5)
+    figure, axes = _figure(9.0, 5.5)
     y = np.arange(len(operations))
     forward = np.array([100 * o.forward_s / total for o in operations])
     axes.barh(y, forward, 0.7, color=BLUE, label="forward, of all time")
@@ -57,7 +57,7 @@ def draw_roofline(profile: Profile, path: Path, title: str) -> Path:
     counted = [o for o in profile.operations if o.flops and o.seconds > 0 and o.name != OTHER]
     counted.sort(key=lambda o: o.flops_per_byte)
     longest = max(o.seconds for o in counted)
-    figure, axes = _figure(9, 5.5)
+    figure, axes = _figure(9.0, 5.5)
     reach = [o.flops_per_byte for o in counted] + [peak.ridge]
     x = np.geomspace(min(reach) / 2, max(reach) * 4, 200)
     axes.plot(x, [peak.attainable(i) / 1e9 for i in x], color="black")
@@ -98,7 +98,7 @@ def draw_memory(profile: Profile, path: Path, title: str) -> Path:
     """What the memory holds from operation to operation of a step."""
     memory = profile.memory
     moments = [moment for moment, _ in memory.timeline]
-    figure, axes = _figure(9, 4.5)
+    figure, axes = _figure(9.0, 4.5)
     bottom = np.zeros(len(moments))
     for kind in KINDS:
         size = np.array([parts[kind] for _, parts in memory.timeline]) / 1e6
@@ -118,7 +118,7 @@ def draw_memory(profile: Profile, path: Path, title: str) -> Path:
 
 def draw_sweep(series: Sequence[Series], path: Path, title: str) -> Path:
     """Time and memory of a step over each size, beside the time its FLOPs predict."""
-    figure, grid = _figures(2, len(series), 3.4 * len(series), 6)
+    figure, grid = _figures(2, len(series), 3.4 * len(series), 6.0)
     for column, one in enumerate(series):
         x = [point.value for point in one.points]
         over, under = grid[0][column], grid[1][column]

@@ -38,19 +38,19 @@ class Check:
 
 def validate_setup(recipe: Recipe, device: torch.device, out: Path) -> Iterator[Check]:
     """Try everything on the recipe's network with two blocks and few residues."""
-    yield _tried("device", lambda: _product_is_right(device))
-    yield _tried("peak", lambda: _peak(device))
+    yield tried("device", lambda: _product_is_right(device))
+    yield tried("peak", lambda: _peak(device))
     small = make_workload(shortened(recipe), SMALL, Setting(device=device, is_textbook=True))
-    yield _tried("training step", lambda: _a_step_changes_the_network(small))
-    yield _tried("formulas", lambda: _formulas_count_what_torch_counts(small))
-    yield _tried("clock", lambda: _operations_add_up(small))
-    yield _tried("memory", lambda: _memory_adds_up(small))
-    yield _tried("kernels", lambda: _kernels_pass(device), is_needed=False)
-    yield _tried("trace", lambda: _trace(small))
-    yield _tried("results", lambda: _can_write(out))
+    yield tried("training step", lambda: _a_step_changes_the_network(small))
+    yield tried("formulas", lambda: _formulas_count_what_torch_counts(small))
+    yield tried("clock", lambda: _operations_add_up(small))
+    yield tried("memory", lambda: _memory_adds_up(small))
+    yield tried("kernels", lambda: _kernels_pass(device), is_needed=False)
+    yield tried("trace", lambda: _trace(small))
+    yield tried("results", lambda: _can_write(out))
     yield _optional("pictures", "matplotlib")
     yield _optional("TensorBoard", "tensorboard")
-    yield _tried("quiet machine", _is_quiet, is_needed=False)
+    yield tried("quiet machine", _is_quiet, is_needed=False)
 
 
 def shortened(recipe: Recipe) -> Recipe:
@@ -60,7 +60,8 @@ def shortened(recipe: Recipe) -> Recipe:
     return replace(recipe, model=replace(model, trunk=trunk, extra_msa=extra), is_checkpointed=False)
 
 
-def _tried(topic: str, run: Callable[[], tuple[bool, str]], is_needed: bool = True) -> Check:
+def tried(topic: str, run: Callable[[], tuple[bool, str]], is_needed: bool = True) -> Check:
+    """A check that fails instead of raising."""
     try:
         return Check(topic, *run(), is_needed)
     except Exception as fault:  # whatever a device or a build of torch may raise is the finding
