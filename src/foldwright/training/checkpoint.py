@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -13,7 +14,6 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-import foldwright
 from foldwright.errors import InputError
 from foldwright.io.atomic import atomic_write
 from foldwright.training.parallel import Processes, local, whole
@@ -57,7 +57,7 @@ def save_checkpoint(run: Path, state: State, recipe: Recipe, processes: Processe
     if processes.is_first:
         note = {
             "format": FORMAT,
-            "foldwright": foldwright.__version__,
+            "foldwright": version("foldwright"),
             "step": str(state.step),
             "examples": str(state.step * recipe.examples_per_step),
             "recipe": recipe_to_json(recipe),

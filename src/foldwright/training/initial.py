@@ -13,6 +13,7 @@ from foldwright.models.af2.model import AlphaFold
 from foldwright.models.af2.presets import PRESETS
 from foldwright.training import checkpoint
 from foldwright.weights.store import load_weights
+from foldwright.weights.trained import BUNDLED
 
 
 def load_parameters(source: str, config: AF2) -> dict[str, Tensor]:
@@ -30,7 +31,7 @@ def load_parameters(source: str, config: AF2) -> dict[str, Tensor]:
     if found:
         checkpoint.read_header(found[0])
         return checkpoint.read_tensors(found[0], ("ema",))["ema"]
-    if source in PRESETS:
+    if source in PRESETS or source in BUNDLED:
         return load_weights(None, config, source)[0]
     return load_weights(source, config)[0]
 

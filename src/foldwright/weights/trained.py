@@ -192,7 +192,7 @@ def _file_of(path: Path) -> Path | None:
 def _of_checkpoint(path: Path, header: Mapping[str, str]) -> Trained:
     recipe = json.loads(header["recipe"])
     note = {"step": int(header["step"]), "examples": int(header["examples"]), "recipe": recipe}
-    return _trained(path, CHECKPOINT, recipe["name"], recipe["model"], recipe["variant"], note)
+    return _trained(path, CHECKPOINT, recipe["name"], recipe["model"], recipe.get("variant", WHOLE), note)
 
 
 def _of_export(path: Path, header: Mapping[str, str]) -> Trained:
