@@ -35,8 +35,8 @@ def tiny() -> Recipe:
 def _mini_network() -> AF2:
     """2.7 million parameters; alignments are read where there are any, and a bare sequence is enough.
 
-    There is no stack for extra rows: most chains have none, and the mean over no rows is its bias times a thousand, which
-    no rate of learning suits.
+    There is no stack for extra rows: most chains have none, and the mean over no rows is its bias times a thousand,
+    which no rate of learning suits.
     """
     return AF2(
         features=FeatureSizes(num_clusters=32, num_extra=0, num_templates=0),
@@ -63,11 +63,11 @@ def _mini_network() -> AF2:
 def mini_1() -> Recipe:
     """The shipped network, first stage: pieces of 32 residues, and the backbone before everything else.
 
-    What differs from published training serves a short run. Confidence is learnt from the first step, from chains of any
-    resolution. Half of the backbone errors are not clamped, for a clamped one says nothing while all is far from its
-    place. Other terms weigh little until frames have found theirs: of one chain alone, 120 steps lower the error from
-    10.6 to 7.8 angstrom with these weights, and hardly with the published ones. At the published rate of 1e-3 one chain a
-    step moves frames by an angstrom a layer, and they never settle.
+    What differs from published training serves a short run. Confidence is learnt from the first step, from chains of
+    any resolution. Half of the backbone errors are not clamped, for a clamped one says nothing while all is far from
+    its place. Other terms weigh little until frames have found theirs: of one chain alone, 120 steps lower the error
+    from 10.6 to 7.8 angstrom with these weights, and hardly with the published ones. At the published rate of 1e-3
+    one chain a step moves frames by an angstrom a layer, and they never settle.
     """
     return Recipe(
         name="mini_1",
