@@ -58,3 +58,38 @@ def test_a_kernel_that_fails_is_shown_but_the_textbook_still_runs(monkeypatch):
     result = report()
     assert result.exit_code == 0
     assert "Broken: relative error 3.0e-01" in result.stdout
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    """What a few steps showed, without making them: they have tests of their own."""
+    import foldwright.training.doctoring as doctoring
+
+    asked = {}
+
+    def examine_training(recipe, data, num_steps, device):
+        asked.update(recipe=recipe.name, data=data, steps=num_steps, device=device)
+        yield doctoring.Check("gradients", "they arrive", True, False)
+        yield doctoring.Check("layers", "one is silent", False, asked["steps"] == 5)
+
+    monkeypatch.setattr(doctoring, "examine_training", examine_training)
+    return asked
+
+
+def test_training_is_examined_where_it_is_asked_for(few_steps, tmp_path):
+    result = report("--train", "--data", str(tmp_path), "--steps", "7", "--device", "cpu")
+    assert few_steps == {"recipe": "tiny", "data": tmp_path, "steps": 7, "device": "cpu"}
+    assert result.exit_code == 0
+    assert result.stdout.split() == ["gradients", "ok", "they", "arrive", "layers", "-", "one", "is", "silent"]
+
+
+def test_a_training_that_cannot_go_on_fails(few_steps):
+    result = report("--train", "--steps", "5", "--device", "cpu")
+    assert result.exit_code == 1
+    assert "FAILED" in result.stdout
+    assert few_steps["steps"] == 5
+
+
+def test_an_unknown_recipe_is_refused():
+    result = report("--train", "--recipe", "no_such_recipe")
+    assert result.exit_code == 2

@@ -41,6 +41,7 @@ WELL = {
     "layers": "each adds to its stream, and none drowns it",
 }
 MIN_STEPS = 4  # layers whose last map starts at zero hide those before them for a step or two
+LATE = ("trunk.recycling_embedder.distance.",)  # sees distances above 3.25 angstrom; at first all is in one place
 NUM_CHAINS = 8  # made up, where no data are given
 
 
@@ -103,7 +104,7 @@ def _patient(recipe: Recipe, num_steps: int, device: str) -> Stepper:
     model = prepare(new_network(recipe), recipe, RunOptions(device=device))
     state = new_state(recipe, model)
     limits = replace(Limits(), patience=min(Limits.patience, num_steps), dead_after=min(Limits.dead_after, num_steps))
-    health = Health(model, state.optimiser, every=1, untaught=untaught_parts(recipe), limits=limits)
+    health = Health(model, state.optimiser, every=1, untaught=untaught_parts(recipe) + LATE, limits=limits)
     gradients = ReplicatedGradients(model, recipe.optimiser, num_groups(recipe), Processes())
     return Stepper(recipe, state, gradients, Processes(), torch.device(device), health)
 

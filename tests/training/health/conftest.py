@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ class Patient:
     """A network in training that can be broken between any two moments of a step."""
 
     recipe: Recipe
-    examples: object
+    examples: Any
     state: State
     health: Health
     before_update: Callable[[], None] = lambda: None
