@@ -42,9 +42,9 @@ def run(tmp_path):
 
 @pytest.fixture
 def bundled(run, tmp_path, monkeypatch):
-    """The same network in the package, under the name `wee`."""
-    found = export_network(find_trained(run), tmp_path / "wee.safetensors", "wee", licence="Apache-2.0")
-    monkeypatch.setitem(BUNDLED, "wee", found.path)
+    """The same network in the package, under the name `dwarf`."""
+    found = export_network(find_trained(run), tmp_path / "dwarf.safetensors", "dwarf", licence="Apache-2.0")
+    monkeypatch.setitem(BUNDLED, "dwarf", found.path)
     return found
 
 
@@ -58,8 +58,8 @@ def test_a_run_predicts_under_its_own_name(run):
 
 def test_the_network_in_the_package_needs_no_weights_and_predicts_alike(run, bundled):
     (kept,) = foldwright.predict(SEQUENCE, weights=run)
-    (found,) = foldwright.predict(SEQUENCE, model="wee")
-    assert found.model == "wee"
+    (found,) = foldwright.predict(SEQUENCE, model="dwarf")
+    assert found.model == "dwarf"
     assert found.plddt == pytest.approx(kept.plddt, abs=0.5)  # half precision on the disk
 
 
@@ -83,12 +83,12 @@ def test_the_weights_decide_and_another_model_is_refused(run):
 def test_the_command_writes_what_the_network_is(bundled, tmp_path):
     out = tmp_path / "out"
     (tmp_path / "job.fasta").write_text(f">job\n{SEQUENCE}\n")
-    result = CliRunner().invoke(app, ["predict", str(tmp_path / "job.fasta"), "--model", "wee", "--out", str(out)])
+    result = CliRunner().invoke(app, ["predict", str(tmp_path / "job.fasta"), "--model", "dwarf", "--out", str(out)])
     assert result.exit_code == 0, result.output
-    assert (out / "job" / "wee_seed0.cif").is_file()
+    assert (out / "job" / "dwarf_seed0.cif").is_file()
     (made,) = json.loads((out / "job" / "run.json").read_text())["predictions"].values()
     assert made["weights"]["licence"] == "Apache-2.0"
-    assert made["weights"]["preset"] == "wee"
+    assert made["weights"]["preset"] == "dwarf"
     assert made["config"]["trunk"]["c_m"] == 16
 
 
@@ -102,17 +102,21 @@ def test_memory_is_estimated_for_a_run(run, tmp_path):
 
 
 def test_a_request_without_weights_is_told_of_the_network_in_the_package(bundled):
-    with pytest.raises(InputError, match="`--model wee` for the small network in the package"):
+    with pytest.raises(InputError, match="`--model dwarf` for the small network in the package"):
         choose_models(sequence_job(SEQUENCE), (), set())
 
 
 def test_a_run_is_exported_and_looked_into_by_command(run, tmp_path):
     target = tmp_path / "out.safetensors"
     (tmp_path / "scores.json").write_text('{"lddt_ca": 0.5}')
-    words = ["weights", "export", str(run), str(target), "--name", "mine", "--scores", str(tmp_path / "scores.json")]
-    result = CliRunner().invoke(app, words)
-    assert result.exit_code == 0, result.output
-    assert find_trained(target).note["scores"] == {"lddt_ca": 0.5}
+    first = ["weights", "export", str(run), str(target), "--name", "mine", "--licence", "CC0"]
+    again = ["weights", "export", str(target), str(target), "--scores", str(tmp_path / "scores.json")]
+    for words in (first, again):
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, result.output
+    found = find_trained(target)
+    assert (found.name, found.licence, found.note["scores"]) == ("mine", "CC0", {"lddt_ca": 0.5})
+    assert found.state().keys() == find_trained(run).state().keys()
     result = CliRunner().invoke(app, ["weights", "inspect", str(target)])
     assert result.exit_code == 0, result.output
     assert "every array fits mine" in result.output

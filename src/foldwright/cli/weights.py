@@ -131,13 +131,15 @@ def import_(
 
 @app.command()
 def export(
-    source: Annotated[Path, Argument(help="A training run (its last checkpoint) or a checkpoint of one.")],
+    source: Annotated[
+        Path, Argument(help="A training run (its last checkpoint), a checkpoint, or an exported network.")
+    ],
     target: Annotated[Path, Argument(help="The file to write, ending in .safetensors.")],
     name: Annotated[str | None, Option(help="What the network is called. Default: as its recipe.")] = None,
     scores: Annotated[
         Path | None, Option(help="scores.json of `foldwright evaluate --out`, to be kept with it.")
     ] = None,
-    licence: Annotated[str, Option(help="On what terms others may use it.")] = "unknown",
+    licence: Annotated[str | None, Option(help="On what terms others may use it.")] = None,
     teach_confidence: Annotated[
         Path | None,
         Option(
@@ -158,7 +160,7 @@ def export(
     if trained is None:
         remedy = "Give the folder that `foldwright train --out` wrote, or one of its checkpoints."
         raise InputError("there is no trained network.", file=source, remedy=remedy)
-    note: dict[str, object] = {"licence": licence}
+    note: dict[str, object] = {} if licence is None else {"licence": licence}
     if scores is not None:
         try:
             note["scores"] = json.loads(scores.read_text("utf-8"))
