@@ -77,11 +77,10 @@ def test_a_run_that_was_killed_goes_on_bit_for_bit(recipe, made_examples, tmp_pa
 
 
 def test_the_loss_of_a_few_chains_falls(recipe, made_examples, tmp_path):
-    optimiser = replace(recipe.optimiser, learning_rate=3e-3, warmup_examples=0)
-    recipe = replace(recipe, num_steps=40, examples_per_step=1, optimiser=optimiser)
+    recipe = replace(recipe, num_steps=12)
     train(recipe, made_examples(recipe), tmp_path)
     losses = column(tmp_path, "distogram")
-    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+    assert sum(losses[-3:]) < 0.9 * sum(losses[:3])
 
 
 def column(run, name):
