@@ -167,6 +167,9 @@ def test_bare_backbones_have_an_ideal_beta_for_the_distogram_only(made_chain):
     known, bare = made_chain(40, 5, missing=[7]), made_chain(40, 5, missing=[7], has_sidechains=False)
     labels = chain_labels(bare)
     is_beta = (labels.pseudo_beta_mask > 0) & (labels.aatype != 7)
+    is_glycine = (labels.aatype == 7) & (labels.pseudo_beta_mask > 0)
+    assert is_glycine.any()
+    assert torch.equal(labels.pseudo_beta[is_glycine], labels.positions[:, CA][is_glycine])
     assert not labels.atom_mask[:, CB].any()
     assert labels.pseudo_beta_mask.sum() == 39
     beta = labels.pseudo_beta - labels.positions[:, CA]

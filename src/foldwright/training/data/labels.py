@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from foldwright.chem.rigid_groups import ATOM37_POSITIONS
-from foldwright.features.structure import CB, GLY, StructureLabels, structure_labels
+from foldwright.features.structure import CB, StructureLabels, structure_labels
 from foldwright.training.data.chain import Chain
 
 IDEAL_BETA = torch.from_numpy(ATOM37_POSITIONS[0, CB])  # of alanine in the backbone's frame, angstrom
@@ -27,7 +27,7 @@ def chain_labels(chain: Chain) -> StructureLabels:
 
 def with_ideal_beta(labels: StructureLabels) -> StructureLabels:
     """The same with the distogram's C-beta where N, CA and C put it; `positions` and `atom_mask` stay without it."""
-    is_placed = (labels.backbone_mask > 0) & (labels.aatype != GLY) & (labels.pseudo_beta_mask == 0)
+    is_placed = (labels.backbone_mask > 0) & (labels.pseudo_beta_mask == 0)
     beta = labels.backbone.apply(IDEAL_BETA.to(labels.positions))
     return replace(
         labels,
