@@ -10,6 +10,8 @@ from typer import Option
 from foldwright.errors import InputError
 
 if TYPE_CHECKING:
+    from foldwright.models.af2.model import AlphaFold
+    from foldwright.training.data.shards import ShardedChains
     from foldwright.training.evaluate import ChainSet, Predictor
     from foldwright.training.scoring import Scores
 
@@ -69,7 +71,7 @@ def evaluate(
     network = kernels.install(network.to(place), kernels.plan(place, longest, training=False))
     name = info.preset or "network"
     predictor = NetworkPredictor.of(network, recycles, seed)
-    others = _baselines(predictor, chains) if baselines else {}
+    others = _baselines(network, chains) if baselines else {}
     scores = {label: _scores(label, each, chosen, quiet) for label, each in {name: predictor, **others}.items()}
     about = {
         "weights": info.source,
@@ -87,11 +89,11 @@ def evaluate(
         print(f"→ {path}")
 
 
-def _baselines(predictor, chains) -> dict[str, Predictor]:
+def _baselines(network: AlphaFold, chains: ShardedChains) -> dict[str, Predictor]:
     from foldwright.training.baselines import NearestTrainingChain, helix, untrained
 
     return {
-        "untrained": untrained(predictor.model.config),
+        "untrained": untrained(network.config, device=next(network.parameters()).device),
         "helix": helix,
         "nearest training chain": NearestTrainingChain.of(chains),
     }

@@ -34,11 +34,13 @@ def helix(chain: Chain) -> Trace:
     return Trace(torch.stack(positions, dim=-1))
 
 
-def untrained(config: AF2, variant: str = variants.WHOLE, seed: int = 0) -> NetworkPredictor:
+def untrained(
+    config: AF2, variant: str = variants.WHOLE, seed: int = 0, device: torch.device | str = "cpu"
+) -> NetworkPredictor:
     """The network as it is before its first step."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return NetworkPredictor.of(variants.build(variant, config))
+        return NetworkPredictor.of(variants.build(variant, config).to(device))
 
 
 @dataclass(frozen=True)
