@@ -14,7 +14,7 @@ def tiny() -> Recipe:
     return Recipe(
         name="tiny",
         model=AF2(
-            features=FeatureSizes(num_clusters=16, num_extra=16, num_templates=0),
+            features=FeatureSizes(num_clusters=16, num_extra=16, num_templates=0, is_query_repeated=True),
             trunk=Evoformer(num_blocks=4, c_m=64, c_z=128, c_s=128, c_msa_attention=8),
             extra_msa=ExtraMSAStack(num_blocks=1, c_e=32, msa_heads=4),
             templates=None,
