@@ -6,7 +6,8 @@
 templates, on 32 rows and 64 extra ones. `textbook` runs the layers as they are written, `installed` with the kernels
 for training, `checkpointed` with blocks recomputed as well. `+blocks` is the same network with twice the blocks, for
 what its memory grows by. Seconds are processor time, the least of the repeats: other programs slow a step
-down, nothing hastens it. Memory is the peak of the resident set above the process with its network, gradients and optimiser.
+down, nothing hastens it. Memory is the peak of the resident set above that of the process between two
+steps.
 """
 
 import argparse
