@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
     """What one call with every option wrote and printed."""
     pytest.importorskip("matplotlib")
     out = tmp_path_factory.mktemp("profile") / "new"
-    result = profile(*SMALL, "--compare", "--trace", "--sweep-residues", "7,11", "--out", out)
+    result = profile(*SMALL, "--compare", "--trace", "--sweep-batch", "1", "--out", out)
     assert result.exit_code == 0, result.output
     (out / "printed").write_text(result.stdout, encoding="utf-8")
     return out
@@ -48,7 +48,7 @@ def test_the_summary_holds_stages_operations_and_memory(folder):
     assert {"parameters", "activations", "gradients", "optimiser"} <= set(memory["at_peak"])
     assert found["configuration"]["blocks"] == 1
     assert found["comparison"]["passed"]
-    assert [one["varied"] for one in found["sweep"]] == ["residues"]
+    assert [one["varied"] for one in found["sweep"]] == ["batch"]
 
 
 def test_the_same_is_printed(folder):

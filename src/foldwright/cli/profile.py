@@ -142,11 +142,14 @@ def _show(findings: Findings) -> None:
     from rich.console import Console
 
     from foldwright.profiling.run import describe_machine
+    from foldwright.profiling.setup import is_quiet
     from foldwright.profiling.summary import headline, tables
 
     console = Console(width=max(120, Console().width), highlight=False, soft_wrap=True)
     console.print(headline(findings.workload, findings.profile))
     console.print(f"  {describe_machine(findings.workload.setting.device)}")
+    if not (quiet := is_quiet())[0]:
+        console.print(f"  this machine is busy, {quiet[1]}: times will be longer and shares less certain")
     for title, table in tables(findings.profile):
         console.print(f"\n{title}")
         console.print(table)
@@ -160,13 +163,13 @@ def _show(findings: Findings) -> None:
 
 
 def _show_comparison(comparison: Comparison) -> None:
-    from foldwright.profiling.summary import megabytes, milliseconds
+    from foldwright.profiling.summary import duration, megabytes
 
     print("\nTextbook and installed kernels")
     for title, name in (("forward and losses", "forward_s"), ("backward", "backward_s"), ("step", "step_s")):
         textbook, installed = getattr(comparison.textbook, name), getattr(comparison.installed, name)
         speed_up = textbook / installed
-        print(f"  {title:<20} {milliseconds(textbook):>12} {milliseconds(installed):>12}  {speed_up:.2f} times as fast")
+        print(f"  {title:<20} {duration(textbook):>12} {duration(installed):>12}  {speed_up:.2f} times as fast")
     peaks = (megabytes(way.peak_bytes) for way in (comparison.textbook, comparison.installed))
     print("  {:<20} {:>12} {:>12}".format("peak memory", *peaks))
     for agreement in sorted(comparison.agreements, key=lambda a: -a.error):
@@ -175,11 +178,11 @@ def _show_comparison(comparison: Comparison) -> None:
 
 
 def _show_series(one: Series) -> None:
-    from foldwright.profiling.summary import megabytes, milliseconds
+    from foldwright.profiling.summary import duration, megabytes
 
     print(f"\n{one.name}: time of a step ~ {one.name}^{one.exponent:.2f}")
     for point in one.points:
-        numbers = f"{milliseconds(point.step_s):>12} {point.samples_per_s:8.2f} samples/s"
+        numbers = f"{duration(point.step_s):>12} {point.samples_per_s:8.2f} samples/s"
         print(f"  {point.value:>6} {numbers} {megabytes(point.peak_bytes):>12}")
     if one.left_out:
         print(f"  left out, too long or too large: {', '.join(map(str, one.left_out))}")

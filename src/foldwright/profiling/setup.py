@@ -50,7 +50,7 @@ def validate_setup(recipe: Recipe, device: torch.device, out: Path) -> Iterator[
     yield tried("results", lambda: _can_write(out))
     yield _optional("pictures", "matplotlib")
     yield _optional("TensorBoard", "tensorboard")
-    yield tried("quiet machine", _is_quiet, is_needed=False)
+    yield tried("quiet machine", is_quiet, is_needed=False)
 
 
 def shortened(recipe: Recipe) -> Recipe:
@@ -136,6 +136,7 @@ def _optional(topic: str, module: str) -> Check:
     return Check(topic, is_there, text, is_needed=False)
 
 
-def _is_quiet() -> tuple[bool, str]:
+def is_quiet() -> tuple[bool, str]:
+    """Whether little else runs here, and how much does; this program's own threads are part of it."""
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
-    return load < BUSY * cores, f"load {load:.1f} on {cores} cores"
+    return load < BUSY * cores + torch.get_num_threads(), f"load {load:.1f} on {cores} cores"

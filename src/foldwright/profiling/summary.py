@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
+import resource
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -58,6 +60,8 @@ def machine(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "python": platform.python_version(),
+        "load": os.getloadavg()[0],
+        "cores": os.cpu_count(),
     }
 
 
@@ -103,6 +107,7 @@ def _memory(profile: Profile) -> dict[str, Any]:
         "activations_kept_for_backward": memory.kept,
         "peak_of_stage": memory.by_stage,
         "peak_of_device_allocator": memory.device_peak,
+        "peak_of_process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,  # Linux counts in KiB
     }
 
 
@@ -133,7 +138,7 @@ def _stage_table(profile: Profile) -> Table:
     for stage in STAGES:
         spread = _spread(profile.stages[stage])
         share = spread["median_s"] / sum(median(seconds) for seconds in profile.stages.values())
-        table.add_row(stage, *(milliseconds(x) for x in spread.values()), percent(share))
+        table.add_row(stage, *(duration(x) for x in spread.values()), percent(share))
     return table
 
 
@@ -144,8 +149,8 @@ def _operation_table(profile: Profile) -> Table:
         reached = operation.flops_per_s
         table.add_row(
             operation.name,
-            milliseconds(operation.forward_s),
-            milliseconds(operation.backward_s),
+            duration(operation.forward_s),
+            duration(operation.backward_s),
             percent(profile.time_share(operation)),
             *(
                 (percent(profile.predicted_share(operation)), f"{operation.flops / 1e9:.2f}", f"{reached / 1e9:.1f}")
@@ -177,7 +182,7 @@ def headline(workload: Workload, profile: Profile) -> str:
     return (
         f"{workload.recipe.name}  {sizes.batch} x {sizes.residues} residues · {sizes.sequences} + {sizes.extra} rows · "
         f"{trunk.num_blocks} blocks · {passes}\n"
-        f"  {milliseconds(profile.step_s)} a step · {profile.samples_per_s:.2f} samples/s · "
+        f"  {duration(profile.step_s)} a step · {profile.samples_per_s:.2f} samples/s · "
         f"{profile.flops / profile.step_s / 1e9:.1f} of {profile.peak.flops_per_s / 1e9:.0f} GFLOP/s "
         f"({percent(profile.fraction_of_peak)}) · peak memory {megabytes(profile.memory.total)}"
     )
@@ -191,8 +196,8 @@ def _table(first: str, *columns: str) -> Table:
     return table
 
 
-def milliseconds(seconds: float) -> str:
-    return f"{1e3 * seconds:,.1f} ms"
+def duration(seconds: float) -> str:
+    return f"{1e3 * seconds:,.1f} ms" if seconds < 10 else f"{seconds:,.1f} s"
 
 
 def percent(share: float) -> str:
