@@ -61,6 +61,7 @@ class MadeExample:
     has_sidechains: torch.Tensor
     weight: torch.Tensor
     is_clamped: torch.Tensor
+    truth: None = None  # no complex
 
     def to(self, device):
         groups = {"passes": [batch.to(device) for batch in self.passes], "labels": self.labels.to(device)}

@@ -6,7 +6,7 @@ from foldwright.features.batch import Residues
 from foldwright.features.structure import CA, atom37_from_atom14, structure_labels
 from foldwright.geometry.rigid import Rigid
 from foldwright.models.af2.structure_module import all_atom_coordinates
-from foldwright.training.chain_order import TrueComplex, labels_in_order
+from foldwright.training.chain_order import TrueComplex, labels_in_order, suited_labels
 
 LENGTH = 8
 
@@ -61,3 +61,17 @@ def test_what_was_not_resolved_is_unknown_wherever_it_goes():
     assert torch.equal(straight.atom_mask, truth.labels.atom_mask)
     swapped = labels_in_order(truth.labels.positions.roll(LENGTH, 0), truth.residues, truth)
     assert swapped.atom_mask[0].sum() == 0 < swapped.atom_mask[LENGTH].sum()
+
+
+def test_each_complex_of_a_batch_is_judged_in_its_own_order():
+    truth = dimer()
+    swapped = (torch.arange(2 * LENGTH) + LENGTH) % (2 * LENGTH)
+    straight = truth.labels.positions + 0.1 * torch.randn(2 * LENGTH, 37, 3)
+    positions = torch.stack([straight, straight[swapped]])
+    batch = TrueComplex.collate([truth, truth])
+    found = suited_labels(batch.labels, positions, batch.residues, batch)
+    for i in (0, 1):
+        alone = suited_labels(truth.labels, positions[i], truth.residues, truth)
+        torch.testing.assert_close(found.positions[i], alone.positions)
+    assert not torch.equal(found.positions[0], found.positions[1])
+    assert suited_labels(truth.labels, straight, truth.residues, None) is truth.labels

@@ -21,6 +21,21 @@ class TrueComplex(TensorGroup):
     residues: Residues
 
 
+def suited_labels(
+    labels: StructureLabels,
+    positions: Float[Tensor, "*batch n 37 3"],
+    residues: Residues,
+    truth: TrueComplex | None,
+) -> StructureLabels:
+    """The labels that a prediction is judged by: those given, or `labels_in_order` of each complex."""
+    if truth is None:
+        return labels
+    if positions.ndim == 3:
+        return labels_in_order(positions, residues, truth)
+    groups = [[group.map(lambda x, i=i: x[i]) for group in (residues, truth)] for i in range(len(positions))]
+    return StructureLabels.collate([labels_in_order(x, *group) for x, group in zip(positions, groups, strict=True)])
+
+
 def labels_in_order(positions: Float[Tensor, "n 37 3"], residues: Residues, truth: TrueComplex) -> StructureLabels:
     """The labels of a crop, after the permutation of equal chains that suits the predicted `positions` best.
 

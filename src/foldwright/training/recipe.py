@@ -22,7 +22,6 @@ class Sampling:
     distilled_fraction: float = 0.75  # of examples, where a distillation set is given, Suppl. 1.3
     distilled_rows: int = 1000  # of the alignment of a distilled chain, drawn anew for each example, Suppl. 1.3
     is_length_weighted: bool = True  # longer chains are drawn more often, Suppl. 1.2.5
-    max_chain_weight: float = 1.0  # a cluster counts once however many members it has, Suppl. 1.2.5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from foldwright.errors import TrainingError
 from foldwright.features.structure import CA
 from foldwright.models.af2.model import AlphaFold
 from foldwright.training import schedule
+from foldwright.training.chain_order import suited_labels
 from foldwright.training.gradients import Gradients
 from foldwright.training.health import Health, described, stop_if_fatal
 from foldwright.training.objective_af2 import LossTerms, LossWeights, loss_terms, measures_of, true_lddt
@@ -130,7 +131,8 @@ def losses_of(model: AlphaFold, example: TrainingExample, weights: LossWeights) 
     AF2 Suppl. Alg. 31 "RecyclingTraining".
     """
     output = model([[batch] for batch in example.passes])
-    last, labels = example.passes[-1], example.labels
+    last = example.passes[-1]
+    labels = suited_labels(example.labels, output.positions.detach(), last.residues, example.truth)
     terms = loss_terms(
         output,
         labels,

@@ -60,8 +60,8 @@ class TrainingExample:
 
 
 def _collated_truth(truths: Sequence[TrueComplex | None]) -> TrueComplex | None:
-    known = [truth for truth in truths if truth is not None]
-    return TrueComplex.collate(known) if known else None
+    """Of complexes, all or none: a network reads either chains or complexes."""
+    return None if None in truths else TrueComplex.collate([truth for truth in truths if truth is not None])
 
 
 _SCALARS = ("has_sidechains", "is_clamped", "weight")
