@@ -32,8 +32,11 @@ def suited_labels(
         return labels
     if positions.ndim == 3:
         return labels_in_order(positions, residues, truth)
-    groups = [[group.map(lambda x, i=i: x[i]) for group in (residues, truth)] for i in range(len(positions))]
-    return StructureLabels.collate([labels_in_order(x, *group) for x, group in zip(positions, groups, strict=True)])
+    parts = [
+        labels_in_order(x, residues.map(lambda y, i=i: y[i]), truth.map(lambda y, i=i: y[i]))
+        for i, x in enumerate(positions)
+    ]
+    return StructureLabels.collate(parts)
 
 
 def labels_in_order(positions: Float[Tensor, "n 37 3"], residues: Residues, truth: TrueComplex) -> StructureLabels:
