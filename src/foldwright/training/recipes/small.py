@@ -97,16 +97,29 @@ def mini_1() -> Recipe:
 
 
 def mini_2() -> Recipe:
-    """Second stage: 96 residues, whole chains as often as not, three passes, side chains, and bonds that must hold."""
+    """Second stage: 96 residues, whole chains as often as not; after 32 alone, longer chains collapse."""
     first = mini_1()
     return replace(
         first,
         name="mini_2",
         seed=1,
+        sampling=replace(first.sampling, crop_size=96, unclamped_fraction=0.3, is_crop_start_uniform=True),
+        optimiser=replace(first.optimiser, learning_rate=3e-4, ema_decay=0.998),
+        num_steps=5_000,
+    )
+
+
+def mini_3() -> Recipe:
+    """Third stage: three passes, side chains, and bonds that must hold."""
+    second = mini_2()
+    return replace(
+        second,
+        name="mini_3",
+        seed=2,
         losses=LossWeights(
             backbone_fape=1.0, violation=0.05, masked_msa=0.1, plddt=0.05, aligned_error=0.05, unknown_resolution=1.0
         ),
-        sampling=replace(first.sampling, crop_size=96, max_passes=3, unclamped_fraction=0.2),
-        optimiser=replace(first.optimiser, learning_rate=2e-4, final_fraction=0.05),
+        sampling=replace(second.sampling, max_passes=3, unclamped_fraction=0.1),
+        optimiser=replace(second.optimiser, learning_rate=1e-4, final_fraction=0.05),
         num_steps=1_000,
     )
