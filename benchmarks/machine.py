@@ -38,7 +38,7 @@ def forget_peak() -> int:
 
 
 def peak() -> int:
-    """The most bytes in use since `forget_peak`."""
+    """The most bytes in use since `forget_peak`, or since the program began."""
     return _status("VmHWM")
 
 

@@ -1,11 +1,11 @@
 """Peak memory of one prediction beside its estimate: `measure_memory.py residues clusters extra templates`."""
 
-import resource
 import sys
 from dataclasses import replace
 
 import torch
 from inputs import random_batch
+from machine import peak
 
 from foldwright import kernels
 from foldwright.kernels.memory import estimate_peak_bytes
@@ -25,9 +25,8 @@ def main(n: int, num_clusters: int, num_extra: int, num_templates: int) -> None:
     batch = random_batch(n, num_clusters, num_extra, num_templates)
     with torch.inference_mode():
         model([[batch], [batch]])
-    measured = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     estimated = estimate_peak_bytes(config, n, num_clusters, num_extra, num_templates, plan)
-    print(measured, estimated)
+    print(peak(), estimated)  # of this process alone: ru_maxrss would begin with what the one that started it used
 
 
 if __name__ == "__main__":
