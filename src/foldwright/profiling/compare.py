@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from statistics import median
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -17,13 +18,15 @@ from foldwright.profiling.synthetic import Sizes
 from foldwright.profiling.workload import STAGES, Setting, Workload, make_workload
 from foldwright.training.recipe import Recipe
 
-# Of a whole network, whose layers pass their rounding on; a wrong kernel is off by far more.
-TOLERANCE = {"float32": 1e-4, "bfloat16": 1e-1}
+# Of a whole network in float32, whose layers pass their rounding on; a wrong kernel is off by far more.
+TOLERANCE = 1e-4
+# In a shorter type the kernels may be this many times as far from the float32 textbook as the textbook in that type is.
+ROUNDING = 2.0
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """The relative error of one quantity of the kernels against the textbook."""
+    """The relative error of one quantity of the kernels against the textbook in float32."""
 
     quantity: str
     error: float
@@ -82,9 +85,14 @@ def compare(
 
 
 def agreement(textbook: Workload, installed: Workload) -> list[Agreement]:
-    """How far apart the two are in everything a step computes."""
-    limit = TOLERANCE[textbook.recipe.precision]
-    return list(agreements(quantities(textbook), quantities(installed), limit))
+    """How far apart the two are in everything a step computes, beyond what a shorter type costs either."""
+    recipe, sizes, setting = textbook.recipe, textbook.sizes, textbook.setting
+    found = quantities(installed)
+    if recipe.precision == "float32":
+        return list(agreements(quantities(textbook), found))
+    exact = quantities(make_workload(replace(recipe, precision="float32"), sizes, setting))
+    rounded = {a.quantity: ROUNDING * a.error for a in agreements(exact, quantities(textbook))}
+    return list(agreements(exact, found, rounded))
 
 
 def quantities(workload: Workload) -> dict[str, Tensor]:
@@ -106,13 +114,17 @@ def quantities(workload: Workload) -> dict[str, Tensor]:
     return {name: x.detach().double().cpu().clone() for name, x in kept.items()}
 
 
-def agreements(textbook: dict[str, Tensor], installed: dict[str, Tensor], limit: float) -> Iterator[Agreement]:
+def agreements(
+    textbook: Mapping[str, Tensor],
+    installed: Mapping[str, Tensor],
+    rounding: Mapping[str, float] = MappingProxyType({}),
+) -> Iterator[Agreement]:
     """Every quantity that is not zero on both sides."""
     for name, expected in textbook.items():
         norm = torch.linalg.vector_norm(expected)
         difference = torch.linalg.vector_norm(installed[name] - expected)
         if norm > 0 or difference > 0:
-            yield Agreement(name, float(difference / norm), limit)
+            yield Agreement(name, float(difference / norm), TOLERANCE + rounding.get(name, 0.0))
 
 
 def _parts(model: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:

@@ -7,6 +7,8 @@ from time import perf_counter
 
 import torch
 
+from foldwright.kernels import has_bfloat16
+
 SIZE = {"cpu": 1536, "cuda": 8192}  # of a square matrix; larger ones are not faster
 COPIED = {"cpu": 1 << 26, "cuda": 1 << 30}  # bytes, beyond any cache
 REPEATS = 5
@@ -31,7 +33,9 @@ class Peak:
 
 
 def measure_peak(device: torch.device, dtype: torch.dtype = torch.float32) -> Peak:
-    """The best of a few repeats of each."""
+    """The best of a few repeats of each; bfloat16 where it is emulated is measured as what emulates it."""
+    if dtype == torch.bfloat16 and not has_bfloat16(device.type):
+        dtype = torch.float32
     size, copied = SIZE.get(device.type, 1536), COPIED.get(device.type, 1 << 26)
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     out = torch.empty_like(a)
