@@ -63,7 +63,7 @@ def test_a_kernel_that_fails_is_shown_but_the_textbook_still_runs(monkeypatch):
 @pytest.fixture
 def few_steps(monkeypatch):
     """What a few steps showed, without making them: they have tests of their own."""
-    import foldwright.training.doctoring as doctoring
+    import foldwright.training.health.doctoring as doctoring
 
     asked = {}
 

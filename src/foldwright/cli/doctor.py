@@ -113,7 +113,7 @@ def _print_lines(found: Iterable[Finding]) -> bool:
 
 def _training(recipe: str, data: Path | None, steps: int, device: str) -> Iterator[Finding]:
     from foldwright.training import recipes
-    from foldwright.training.doctoring import examine_training
+    from foldwright.training.health.doctoring import examine_training
     from foldwright.training.launch import chosen_device
 
     for check in examine_training(recipes.recipe(recipe), data, steps, chosen_device(device)):

@@ -12,8 +12,8 @@ from foldwright.errors import InputError
 if TYPE_CHECKING:
     from foldwright.models.af2.model import AlphaFold
     from foldwright.training.data.shards import ShardedChains
-    from foldwright.training.evaluate import ChainSet, Predictor
-    from foldwright.training.scoring import Scores
+    from foldwright.training.evaluation.evaluate import ChainSet, Predictor
+    from foldwright.training.evaluation.scoring import Scores
 
 
 def evaluate(
@@ -48,9 +48,9 @@ def evaluate(
 
     from foldwright import kernels
     from foldwright.training.data.shards import ShardedChains
-    from foldwright.training.evaluate import ChainSet, NetworkPredictor, read_network
+    from foldwright.training.evaluation.evaluate import ChainSet, NetworkPredictor, read_network
+    from foldwright.training.evaluation.scoreboard import Scoreboard
     from foldwright.training.launch import chosen_device
-    from foldwright.training.scoreboard import Scoreboard
 
     if weights is None and model is None:
         raise InputError("no network is named.", field="--weights", remedy="Give --weights RUN, or --model mini.")
@@ -90,7 +90,7 @@ def evaluate(
 
 
 def _baselines(network: AlphaFold, chains: ShardedChains) -> dict[str, Predictor]:
-    from foldwright.training.baselines import NearestTrainingChain, helix, untrained
+    from foldwright.training.evaluation.baselines import NearestTrainingChain, helix, untrained
 
     return {
         "untrained": untrained(network.config, device=next(network.parameters()).device),
@@ -104,7 +104,7 @@ def _scores(name: str, predictor: Predictor, chosen: ChainSet, quiet: bool) -> S
     from rich.console import Console
     from rich.progress import Progress
 
-    from foldwright.training.evaluate import evaluate
+    from foldwright.training.evaluation.evaluate import evaluate
 
     console = Console(stderr=True)
     with Progress(console=console, disable=quiet or not console.is_terminal, transient=True) as bar:

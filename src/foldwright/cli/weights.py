@@ -179,9 +179,9 @@ def _taught(trained: Trained, data: Path) -> tuple[dict[str, Tensor], dict[str, 
     """The parameters with a new confidence head, and how it was made."""
     from dataclasses import asdict
 
-    from foldwright.training.confidence_head import chains_to_teach, teach
     from foldwright.training.data.shards import ShardedChains
-    from foldwright.training.evaluate import NetworkPredictor, read_network
+    from foldwright.training.evaluation.confidence_head import chains_to_teach, teach
+    from foldwright.training.evaluation.evaluate import NetworkPredictor, read_network
 
     chains = chains_to_teach(ShardedChains(data))
     network, _ = read_network(str(trained.path))

@@ -13,7 +13,7 @@ from foldwright.models.overrides import override, parse_overrides
 from foldwright.training import recipes
 from foldwright.training.data.examples import Examples
 from foldwright.training.data.shards import ShardedChains
-from foldwright.training.evaluate import evaluation_in_training
+from foldwright.training.evaluation.evaluate import evaluation_in_training
 from foldwright.training.initial import begin_with, load_parameters
 from foldwright.training.loop import Initialise, RunOptions, train
 from foldwright.training.parallel import own_device, processes

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from foldwright.training.calibration import calibration, pearson, plot, reliability
 from foldwright.training.data.chain import Chain
-from foldwright.training.scoreboard import Scoreboard
-from foldwright.training.scoring import ChainScore, Scores, Trace, bootstrap, collect, score_chain
+from foldwright.training.evaluation.calibration import calibration, pearson, plot, reliability
+from foldwright.training.evaluation.scoreboard import Scoreboard
+from foldwright.training.evaluation.scoring import ChainScore, Scores, Trace, bootstrap, collect, score_chain
 
 CA = 1
 

@@ -15,8 +15,8 @@ from foldwright.models.af2.presets import PRESETS
 from foldwright.training.data.chain import Chain
 from foldwright.training.data.examples import numbers_of
 from foldwright.training.data.shards import ShardedChains
+from foldwright.training.evaluation.scoring import ChainScore, Scores, Trace, collect, score_chain
 from foldwright.training.recipes import variants
-from foldwright.training.scoring import ChainScore, Scores, Trace, collect, score_chain
 from foldwright.weights.store import WeightsInfo, describe_trained, load_network
 from foldwright.weights.trained import BUNDLED, check_state, find_trained
 

@@ -16,9 +16,9 @@ from foldwright.models.af2.config import AF2
 from foldwright.training.data.chain import Chain
 from foldwright.training.data.examples import numbers_of
 from foldwright.training.data.shards import ShardedChains
-from foldwright.training.evaluate import NetworkPredictor
+from foldwright.training.evaluation.evaluate import NetworkPredictor
+from foldwright.training.evaluation.scoring import Trace
 from foldwright.training.recipes import variants
-from foldwright.training.scoring import Trace
 
 # The alpha helix of Pauling, Corey & Branson (1951) PNAS 37, 205: 3.6 residues in a turn of 5.4 angstrom.
 HELIX_TURN, HELIX_RISE = np.deg2rad(100.0), 1.5  # per residue, angstrom

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from foldwright.errors import InputError
-from foldwright.training import doctoring
-from foldwright.training.doctoring import examine_training
-from foldwright.training.made_chains import made_chain
+from foldwright.training.health import doctoring
+from foldwright.training.health.doctoring import examine_training
+from foldwright.training.health.made_chains import made_chain
 
 CA, C, N, O = 1, 2, 0, 4  # noqa: E741
 

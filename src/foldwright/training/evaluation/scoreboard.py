@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from foldwright.io.atomic import atomic_write
-from foldwright.training.calibration import Calibration, calibration, plot
-from foldwright.training.scoring import MEASURES, ChainScore, Scores
+from foldwright.training.evaluation.calibration import Calibration, calibration, plot
+from foldwright.training.evaluation.scoring import MEASURES, ChainScore, Scores
 
 SCORES, CHAINS, CURVE = "scores.json", "chains.tsv", "reliability.png"
 COLUMNS = tuple(f.name for f in fields(ChainScore) if not f.name.startswith("residue_"))

@@ -10,10 +10,10 @@ from foldwright.errors import InputError
 from foldwright.models.af2.confidence import plddt
 from foldwright.models.af2.heads import PLDDTHead
 from foldwright.training.checkpoint import save_checkpoint
-from foldwright.training.confidence_head import Lesson, chains_to_teach, fit, teach
 from foldwright.training.data.chain import Chain
 from foldwright.training.data.shards import ShardedChains, write_shards
-from foldwright.training.evaluate import ChainSet, NetworkPredictor, read_network
+from foldwright.training.evaluation.confidence_head import Lesson, chains_to_teach, fit, teach
+from foldwright.training.evaluation.evaluate import ChainSet, NetworkPredictor, read_network
 from foldwright.training.parallel import Processes
 from foldwright.training.state import new_network, new_state
 from foldwright.weights.trained import find_trained

@@ -11,12 +11,18 @@ from typer.testing import CliRunner
 from foldwright.cli.main import app
 from foldwright.errors import InputError
 from foldwright.io.alignment import Alignment
-from foldwright.training import baselines
-from foldwright.training.baselines import NearestTrainingChain, helix, untrained
 from foldwright.training.checkpoint import save_checkpoint
 from foldwright.training.data.chain import Chain
 from foldwright.training.data.shards import ShardedChains, write_shards
-from foldwright.training.evaluate import ChainSet, NetworkPredictor, evaluate, evaluation_in_training, read_network
+from foldwright.training.evaluation import baselines
+from foldwright.training.evaluation.baselines import NearestTrainingChain, helix, untrained
+from foldwright.training.evaluation.evaluate import (
+    ChainSet,
+    NetworkPredictor,
+    evaluate,
+    evaluation_in_training,
+    read_network,
+)
 from foldwright.training.parallel import Processes
 from foldwright.training.state import new_network, new_state
 

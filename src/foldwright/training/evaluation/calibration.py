@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from foldwright.errors import InputError
 from foldwright.io.atomic import atomic_write
-from foldwright.training.scoring import Scores
+from foldwright.training.evaluation.scoring import Scores
 
 NUM_BINS = 10
 Values = Float[np.ndarray, " n"]

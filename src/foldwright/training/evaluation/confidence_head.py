@@ -16,8 +16,8 @@ from foldwright.models.af2.heads import PLDDTHead
 from foldwright.training.data.chain import Chain
 from foldwright.training.data.examples import numbers_of
 from foldwright.training.data.shards import ShardedChains
-from foldwright.training.evaluate import ChainSet, NetworkPredictor
-from foldwright.training.scoring import score_chain
+from foldwright.training.evaluation.evaluate import ChainSet, NetworkPredictor
+from foldwright.training.evaluation.scoring import score_chain
 
 LEARNING_RATE = 3e-4
 MAX_STEPS, PATIENCE = 600, 60  # steps over all residues; without improvement on what is held out

@@ -17,8 +17,8 @@ from foldwright.training.data.shards import ShardedChains, write_shards
 from foldwright.training.draws import check_groups, groups_of_step, num_groups
 from foldwright.training.gradients import ReplicatedGradients
 from foldwright.training.health import Finding, Health, Kind, Limits, described, untaught_parts
+from foldwright.training.health.made_chains import made_chain
 from foldwright.training.loop import RunOptions, prepare
-from foldwright.training.made_chains import made_chain
 from foldwright.training.parallel import Processes
 from foldwright.training.recipe import Recipe
 from foldwright.training.state import new_network, new_state
