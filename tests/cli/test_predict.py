@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import gemmi
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from foldwright import interrupts
 from foldwright.cli.main import app
 from foldwright.models.af2.presets import PRESETS
 from foldwright.models.overrides import parse_overrides
@@ -467,6 +469,26 @@ def test_ctrl_c_keeps_what_is_whole_and_the_same_command_goes_on(tmp_path, monke
     assert again.exit_code == 0
     assert "a model_1_ptm_seed0 already done" in again.stdout
     assert read(tmp_path / "out" / "b" / "status.json")["status"] == "done"
+
+
+def test_a_request_to_end_that_a_library_swallowed_is_heard_before_the_next_job(tmp_path, monkeypatch):
+    make = Runner.predict
+
+    def swallow(self, job, *rest):
+        interrupts.remember()
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return make(self, job, *rest)
+
+    before = {number: signal.getsignal(number) for number in interrupts.ASKING}
+    monkeypatch.setattr(infer.Runner, "predict", swallow)
+    result = predict(tmp_path, written(tmp_path, ">a\nMKTAYI\n>b\nGSHMLE\n"))
+    interrupts.remember()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    assert result.exit_code == 130
+    assert read(tmp_path / "out" / "a" / "status.json")["status"] == "done"
+    assert read(tmp_path / "out" / "b" / "status.json")["status"] == "interrupted"
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from importlib import import_module
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 import foldwright
+from foldwright import interrupts
 from foldwright.errors import InputError, TrainingError
 
 COMMANDS = {  # each in the file of its name, which is read when it is called: `foldwright --help` loads no network
@@ -101,5 +101,5 @@ def _foldwright(
 
 def main() -> None:
     """Entry point of the command; a request to end is treated like Ctrl-C, so that no job is left half-written."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupts.remember()
     app()

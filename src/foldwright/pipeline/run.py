@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from foldwright import kernels
+from foldwright import interrupts, kernels
 from foldwright.errors import InputError
 from foldwright.io.job import Job
 from foldwright.pipeline.features import Featuriser, warnings_of
@@ -88,6 +88,7 @@ class Run:
         """Every seed of one job with one network."""
         try:
             for seed in self.plan.options.seeds:
+                interrupts.check()
                 done = self.is_done(network, job, seed)
                 prediction = self.kept(network, job, seed) if done else self.made(job, seed, runner)
                 self.confidences.setdefault(job.name, {})[prediction.name] = prediction.scores.for_ranking

@@ -6,7 +6,7 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-ASKING = (signal.SIGINT, signal.SIGTERM)
+from foldwright.interrupts import ASKING
 
 
 class Stopped(KeyboardInterrupt):
