@@ -22,7 +22,7 @@ def evaluate(
         str | None, Option(help="A training run, one of its checkpoints, an exported network, or published weights.")
     ] = None,
     model: Annotated[
-        str | None, Option(help="Name of the network where --weights does not say it: mini, model_1_ptm, ...")
+        str | None, Option(help="Name of the network where --weights does not say it: model_1_ptm, ...")
     ] = None,
     split: Annotated[str, Option(help="Which chains: a split of the folder.")] = "val",
     core: Annotated[bool, Option("--core/--all", help="One good experimental chain of each family, or all.")] = True,
@@ -53,7 +53,9 @@ def evaluate(
     from foldwright.training.launch import chosen_device
 
     if weights is None and model is None:
-        raise InputError("no network is named.", field="--weights", remedy="Give --weights RUN, or --model mini.")
+        raise InputError(
+            "no network is named.", field="--weights", remedy="Give --weights RUN, or --model model_1_ptm."
+        )
     if threads:
         torch.set_num_threads(threads)
     place = torch.device(chosen_device(device))

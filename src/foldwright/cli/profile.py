@@ -19,7 +19,7 @@ SWEPT = ("residues", "sequences", "blocks", "batch")
 
 
 def profile(
-    recipe: Annotated[str | None, Option(help="A training recipe: tiny (the default), mini, ...")] = None,
+    recipe: Annotated[str | None, Option(help="A training recipe: tiny (the default), mini_1, ...")] = None,
     model: Annotated[str | None, Option(help="A published network instead, such as model_1_ptm.")] = None,
     set_: Annotated[
         list[str] | None,

@@ -10,7 +10,7 @@ from typer import Option
 
 
 def train(
-    recipe: Annotated[str, Option(help="Name of a recipe: tiny, mini, initial_training, fine_tuning, ...")],
+    recipe: Annotated[str, Option(help="Name of a recipe: tiny, mini_1, initial_training, fine_tuning, ...")],
     data: Annotated[Path, Option(help="Folder that `foldwright data prepare` wrote.")],
     out: Annotated[Path, Option(help="Folder of the run. One that holds checkpoints goes on from the last of them.")],
     set_: Annotated[
