@@ -23,6 +23,7 @@ from foldwright.losses.fape import (
     smooth_length,
 )
 from foldwright.losses.masked_msa import masked_msa_loss
+from foldwright.losses.smooth_lddt import smooth_lddt_loss
 from foldwright.losses.torsion import angle_norm_loss, chi_angle_loss
 from foldwright.models.af2.config import AF2
 from foldwright.models.af2.outputs import AF2Output, StructureOutput
@@ -44,6 +45,7 @@ class LossWeights:
     experimentally_resolved: float = 0.01  # 0 in initial training
     aligned_error: float = 0.1  # Suppl. 1.9.7: only with the PAE head
     centre_of_mass: float = 1.0  # AF-Multimer, section 2.5; the term of a single chain is 0
+    smooth_lddt: float = 0.0  # of C-alpha, mean over layers; not of AlphaFold 2 (AF3 Suppl. Alg. 27)
     # How much a structure of unknown resolution teaches confidence, next to one of 0.1 to 3 angstrom (Suppl. 1.9.6).
     unknown_resolution: float = 0.0
 
@@ -73,6 +75,7 @@ class StructureTerms(TensorGroup):
     chi: Float[Tensor, "*batch"]
     angle_norm: Float[Tensor, "*batch"]
     violation: Float[Tensor, "*batch"]
+    smooth_lddt: Float[Tensor, "*batch"]  # mean over layers
 
     def weighted(self, weights: LossWeights) -> Float[Tensor, "*batch"]:
         """Their sum, which the released programs report as the loss of the structure module."""
@@ -82,8 +85,9 @@ class StructureTerms(TensorGroup):
             + weights.chi * self.chi
             + weights.angle_norm * self.angle_norm
         )
-        # Every pair of atoms is in this term; without weight its gradient, all zeros, is not computed.
-        return total + weights.violation * self.violation if weights.violation else total
+        # Terms over all pairs; without weight their gradients, all zeros, are not computed.
+        total = total + weights.violation * self.violation if weights.violation else total
+        return total + weights.smooth_lddt * self.smooth_lddt if weights.smooth_lddt else total
 
     def without_sidechains(self, has_sidechains: Float[Tensor, "*batch"]) -> StructureTerms:
         """The same, 0 where side chains are unknown but for the backbone's own error."""
@@ -221,6 +225,9 @@ def structure_terms(
         chi=chi.mean(0),
         angle_norm=angle_norm_loss(structure.unnormalised_torsions, residues.mask).mean(0),
         violation=find_violations(structure, residues, measures).loss,
+        smooth_lddt=smooth_lddt_loss(
+            structure.backbone.translation, labels.backbone.translation, labels.backbone_mask
+        ).mean(0),
     )
 
 
