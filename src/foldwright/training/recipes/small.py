@@ -125,28 +125,28 @@ def mini_2() -> Recipe:
 
 
 def mini_3() -> Recipe:
-    """Third stage: 128 residues, whole chains as often as not; side chains begin to count."""
+    """Third stage: 96 residues, and side chains begin to count."""
     second = mini_2()
     return replace(
         second,
         name="mini_3",
         seed=2,
         losses=replace(second.losses, backbone_fape=1.0, sidechain_fape=0.2, chi=0.2, plddt=0.05, aligned_error=0.05),
-        sampling=replace(second.sampling, crop_size=128, unclamped_fraction=0.1),
+        sampling=replace(second.sampling, crop_size=96, unclamped_fraction=0.1),
         optimiser=replace(second.optimiser, final_fraction=0.05),
-        num_steps=4_000,
+        num_steps=3_500,
     )
 
 
 def mini_4() -> Recipe:
-    """Last stage: three passes, and bonds that must hold."""
+    """Last stage: whole chains as often as not, three passes, and bonds that must hold."""
     third = mini_3()
     return replace(
         third,
         name="mini_4",
         seed=3,
         losses=replace(third.losses, violation=0.1),
-        sampling=replace(third.sampling, max_passes=3),
+        sampling=replace(third.sampling, crop_size=160, max_passes=3),
         optimiser=replace(third.optimiser, learning_rate=5e-5, final_fraction=0.1),
         num_steps=500,
     )
