@@ -4,28 +4,17 @@ import datetime
 import json
 import os
 import re
-import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from foldwright.errors import InputError
+from foldwright.io.cache_folder import cache_folder
 from foldwright.weights.catalog import Publication
 from foldwright.weights.fetch import PATIENT, Patience, Receipt, Report, disk_faults, download, silent
 
 PARAMETER_FILE = re.compile(r"params_(model_[1-5](_ptm|_multimer_v[23])?)\.npz")
-
-
-def cache_folder() -> Path:
-    """Where fetched and converted weights are kept: $FOLDWRIGHT_CACHE, else where this system keeps caches."""
-    if chosen := os.environ.get("FOLDWRIGHT_CACHE"):
-        return Path(chosen).expanduser()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "foldwright"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "foldwright" / "Cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foldwright"
 
 
 def folder_of(publication: Publication) -> Path:
