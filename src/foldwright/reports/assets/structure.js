@@ -1,0 +1,126 @@
+// The structure in three dimensions, drawn by 3Dmol.js.
+
+class StructureView {
+  constructor(box) {
+    this.box = box;
+    this.shown = "cartoon";
+    this.styled = new Map();
+  }
+
+  async start() {
+    const script = document.createElement("script");
+    script.textContent = await unpackText("library");
+    document.head.append(script);
+    this.viewer = window.$3Dmol.createViewer(this.box, { backgroundColor: colour("canvas"), antialias: true });
+    state.on("model", () => this.load());
+    state.on("selection colouring palette", () => this.paint());
+    state.on("hover", () => this.mark());
+    await this.load();
+  }
+
+  async load() {
+    const model = state.model;
+    const text = await unpackText(`structure-${model}`);
+    if (model !== state.model) return; // another was chosen meanwhile
+    const view = this.viewer.getModel(0) ? this.viewer.getView() : null;
+    this.viewer.removeAllModels();
+    this.atoms = this.viewer.addModel(text, "cif", { assignBonds: true }).selectedAtoms({});
+    this.place = new Map(RESIDUES.map(({ chain, number }, i) => [`${chain} ${number}`, i]));
+    this.centres = [];
+    for (const atom of this.atoms) {
+      if (atom.atom === "CA") this.centres[this.indexOf(atom)] = atom;
+    }
+    this.paint();
+    if (view) this.viewer.setView(view);
+    else this.viewer.zoomTo();
+    this.viewer.render();
+    this.box.dataset.model = model;
+  }
+
+  indexOf(atom) {
+    return this.place.get(`${atom.chain} ${atom.resi}`);
+  }
+
+  /** Give every residue its colour, and redraw. */
+  paint() {
+    this.viewer.setBackgroundColor(colour("canvas"), 1);
+    const colours = residueColours();
+    const colorfunc = (atom) => colours[this.indexOf(atom)] ?? "#888888";
+    const trace = { cartoon: { style: "trace", thickness: 0.4, colorfunc } };
+    const cartoon = { cartoon: { arrows: true, colorfunc } };
+    this.viewer.setStyle({}, this.shown === "trace" ? trace : cartoon);
+    if (this.shown === "sticks") this.viewer.addStyle({}, { stick: { radius: 0.12, colorfunc } });
+    this.viewer.render();
+  }
+
+  show(what) {
+    this.shown = what;
+    this.paint();
+  }
+
+  /** Balls at the residues under the pointer, joined by a line where they are two. */
+  mark() {
+    this.viewer.removeAllShapes();
+    if (state.hover) {
+      const ends = [state.hover.row, state.hover.column].map((i) => this.centres[i]).filter(Boolean);
+      ends.forEach((atom, i) => {
+        this.viewer.addSphere({ center: atom, radius: 1.4, color: colour(i ? "column" : "row"), opacity: 0.85 });
+      });
+      if (ends.length === 2 && ends[0] !== ends[1]) {
+        this.viewer.addCylinder({ start: ends[0], end: ends[1], radius: 0.15, color: colour("ink"), dashed: true });
+      }
+    }
+    this.viewer.render();
+  }
+
+  /** The residue nearest to a point of the screen, of near ones the foremost; null in empty space. */
+  pick(x, y) {
+    const known = this.centres.map((atom, i) => [atom, i]).filter(([atom]) => atom);
+    const places = this.viewer.modelToScreen(known.map(([atom]) => ({ x: atom.x, y: atom.y, z: atom.z })));
+    let best = null;
+    let nearest = 14 ** 2;
+    places.forEach((place, k) => {
+      const distance = (place.x - x - window.scrollX) ** 2 + (place.y - y - window.scrollY) ** 2;
+      if (distance < nearest) [best, nearest] = [known[k][1], distance];
+    });
+    return best;
+  }
+
+  reset() {
+    this.viewer.zoomTo({}, 300);
+  }
+
+  turn(axis, degrees) {
+    this.viewer.rotate(degrees, axis);
+  }
+
+  zoom(factor) {
+    this.viewer.zoom(factor, 100);
+  }
+}
+
+/** One colour for each residue, by what was chosen; a selection pushes the rest into the background. */
+function residueColours() {
+  const own = ownColours();
+  const chosen = state.selection;
+  if (!chosen) return own;
+  const [faint, row, column] = ["faint", "row", "column"].map(colour);
+  return own.map((_, i) => (isWithin(i, chosen.rows) ? row : isWithin(i, chosen.columns) ? column : faint));
+}
+
+function ownColours() {
+  if (state.colouring === "chain") return RESIDUES.map(({ order }) => colour(`chain${order % 8}`));
+  if (state.colouring === "position") return rainbow();
+  if (state.colouring === "error" && state.hoveredError) return state.hoveredError;
+  const classes = [0, 1, 2, 3].map((i) => colour(`class${i}`));
+  return DATA.models[state.model].plddt.map((value) => classes[confidenceClass(value)]);
+}
+
+/** From the first residue of each chain to its last. */
+function rainbow() {
+  const table = ramp(colour("position").split(" "));
+  return RESIDUES.map(({ order, number }) => {
+    const length = DATA.chains[order].sequence.length;
+    return hexOf(table[Math.round((255 * (number - 1)) / Math.max(1, length - 1))]);
+  });
+}

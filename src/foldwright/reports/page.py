@@ -1,0 +1,111 @@
+"""One file that shows everything about a job: text and tables as they are, pictures drawn by the browser."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from foldwright.io.atomic import atomic_write
+from foldwright.reports.markup import Markup, html, tag
+from foldwright.reports.results import Model, Results, read_results
+
+SCRIPTS = ("data.js", "state.js", "palette.js", "structure.js", "page.js")
+LIBRARY = "3Dmol-min.js"
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+PAE_STEP = 0.2  # angstrom: finer than what the network's bins of 0.5 angstrom can mean
+
+
+def write_report(folder: str | Path) -> Path:
+    """Write report.html into a job's folder, from the files that are there.
+
+    Raises:
+        InputError: it is no folder of results, or a file in it is missing or damaged.
+    """
+    folder = Path(folder)
+    results = read_results(folder)
+    with atomic_write(folder / "report.html") as file:
+        file.write(report_html(results))
+    return folder / "report.html"
+
+
+def report_html(results: Results) -> str:
+    """The whole page."""
+    body = tag(
+        "body",
+        tag("header", tag("h1", results.name)),
+        tag("main", tag("div", id="structure", role="img", aria_label="Structure")),
+        *_blobs(results),
+        tag("script", Markup("\n".join(map(asset, SCRIPTS))), type="module"),
+    )
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", f"{results.name} · Foldwright"),
+        tag("style", Markup(asset("report.css"))),
+    )
+    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _blobs(results: Results) -> list[Markup]:
+    """Data that the scripts read: a small JSON object, and what is unpacked when it is needed."""
+    found = [tag("script", _json(page_data(results)), type="application/json", id="data")]
+    if results.models:
+        found.append(_blob("library", asset(LIBRARY).encode()))
+    for i, model in enumerate(results.models):
+        found.append(_blob(f"structure-{i}", model.structure_file.read_bytes()))
+        if model.pae is not None:
+            found.append(_blob(f"errors-{i}", packed_errors(model.pae)))
+    return found
+
+
+def page_data(results: Results) -> dict[str, Any]:
+    """What the scripts need to know of the job."""
+    return {
+        "job": results.name,
+        "chains": [{"name": chain.name, "sequence": chain.sequence} for chain in results.chains],
+        "models": [_model_data(model) for model in results.models],
+        "pae_step": PAE_STEP,
+    }
+
+
+def _model_data(model: Model) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "plddt": [round(float(value), 1) for value in model.plddt],
+        "max_pae": None if model.pae is None else model.max_pae,
+    }
+
+
+def packed_errors(pae: Float[np.ndarray, "n n"]) -> bytes:
+    """Steps of 0.2 angstrom, each as the difference to its left neighbour, modulo 256: that packs best."""
+    levels = np.clip(np.rint(pae / PAE_STEP), 0, 255).astype(np.uint8)
+    return np.diff(levels, axis=1, prepend=np.zeros((len(levels), 1), np.uint8)).tobytes()
+
+
+@cache
+def asset(name: str) -> str:
+    """A file that comes with the package."""
+    return files("foldwright.reports").joinpath("assets", name).read_text("utf-8")
+
+
+def _blob(name: str, data: bytes) -> Markup:
+    text = base64.b64encode(gzip.compress(data, 6, mtime=0)).decode()
+    return tag("script", Markup(text), type="text/plain", id=name)
+
+
+def _json(value: Any) -> Markup:
+    """JSON that cannot end the element it stands in."""
+    return Markup(json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c"))
+
+
+__all__ = ["html", "report_html", "write_report"]
