@@ -1,0 +1,145 @@
+"""`foldwright search`: sequences in, alignments and template hits out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer import Option
+
+from foldwright.errors import InputError
+
+if TYPE_CHECKING:
+    from foldwright.io.job import Job
+    from foldwright.search.options import SearchOptions
+    from foldwright.search.stage import ChainSearch
+
+SOME_JOB_FAILED, NOTHING_BEGAN = 1, 2
+
+
+def search(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT", help="Sequences, FASTA or CSV files, or folders of them; SEQ:SEQ is a complex."
+        ),
+    ],
+    out: Annotated[Path, Option(help="Folder for the results, one subfolder per job.")] = Path("searches"),
+    preset: Annotated[
+        str | None,
+        Option(
+            help="af2_full, af2_reduced, af3, colabfold, local (every FASTA file of --databases, or the small set that "
+            "comes with the program) or none. Default: local."
+        ),
+    ] = None,
+    databases: Annotated[
+        Path | None, Option(help="Folder of databases. Default: $FOLDWRIGHT_DATABASES, if it is set.")
+    ] = None,
+    engine: Annotated[
+        str,
+        Option(
+            help="pyhmmer (in this process), programs (installed ones), server (the public MSA server of ColabFold: "
+            "sequences leave this machine), or auto: pyhmmer or programs."
+        ),
+    ] = "auto",
+    max_rows: Annotated[
+        list[str] | None, Option(metavar="STEP=ROWS", help="Keep so many rows of a step, e.g. mgnify=5000; repeat.")
+    ] = None,
+    templates: Annotated[bool, Option(help="Whether to search for templates too.")] = True,
+    threads: Annotated[int | None, Option(help="CPU threads of one search. Default: all.")] = None,
+    cache: Annotated[Path | None, Option(help="Folder that keeps results. Default: the cache of this system.")] = None,
+    refresh: Annotated[bool, Option("--refresh", help="Search again what was searched before.")] = False,
+    quiet: Annotated[bool, Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Search for relatives of sequences, and for structures to use as templates.
+
+    Results of a job go to OUT/<job>/: A.a3m for chain A, A.candidates.a3m (rows to pair chains by species) and
+    A.hits.json (templates); search.json says how they were found. `foldwright predict INPUT --alignments OUT` reads
+    them. Nothing is searched twice, whichever job asked for it. Exit code: 0 if every job was searched, 1 if some
+    failed (OUT/<job>/search.json says why), 2 if nothing could begin.
+    """
+    from foldwright.io.jobs import collect
+    from foldwright.search.options import SearchOptions
+    from foldwright.search.recipes import LOCAL
+    from foldwright.search.stage import search_chains
+
+    options = SearchOptions(
+        preset=preset or LOCAL,
+        databases=databases,
+        engine=engine,
+        max_rows=parse_max_rows(max_rows or ()),
+        templates=templates,
+        cache=cache,
+        refresh=refresh,
+        threads=threads,
+    )
+    tell = _silent if quiet else _tell
+    jobs = collect(inputs, None)
+    for failure in jobs.failures:
+        print(f"{failure.name}: {failure.error}", file=sys.stderr)
+    if not jobs:
+        raise typer.Exit(NOTHING_BEGAN)
+    warn_of_demo(options)
+    sequences = list(dict.fromkeys(sequence for job in jobs for sequence in job.sequences))
+    found = dict(zip(sequences, search_chains(sequences, options, tell), strict=True))
+    failed = [job for job in jobs if not _write(job, found, out / job.name, tell)]
+    if failed or jobs.failures:
+        raise typer.Exit(SOME_JOB_FAILED)
+
+
+def parse_max_rows(texts: list[str] | tuple[str, ...]) -> dict[str, int]:
+    """Limits by step, from words like `mgnify=5000`."""
+    limits = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        if not number.isdigit():
+            raise InputError(f'"{text}" is not STEP=ROWS.', field="--max-rows", remedy="Write mgnify=5000.")
+        limits[name] = int(number)
+    return limits
+
+
+def warn_of_demo(options: SearchOptions) -> None:
+    """Say so if the database is the small one of the package."""
+    if options.preset == "local" and options.folder is None:
+        print(
+            "note: no folder of databases is set, so the small set that comes with the program is searched. It is "
+            "there to try things out: most proteins have no relatives in it. Name a folder with --databases, fetch one with "
+            "`foldwright databases fetch`, or ask the public server with --preset colabfold --engine server.",
+            file=sys.stderr,
+        )
+
+
+def _write(job: Job, found: dict[str, ChainSearch | Exception], folder: Path, tell) -> bool:
+    """The files of one job; whether all its chains were searched."""
+    from foldwright.search.files import write_chain, write_json
+
+    chains, errors = {}, {}
+    for name, sequence in distinct(job).items():
+        result = found[sequence]
+        if isinstance(result, Exception):
+            errors[name] = str(result)
+            print(f"{job.name}, chain {name}: {result}", file=sys.stderr)
+            continue
+        write_chain(folder, name, result)
+        chains[name] = {"residues": len(sequence), "rows": len(result.alignment), **result.record}
+        tell(f"{job.name}  {name} · {len(sequence)} residues · {len(result.alignment):,} rows")
+    write_json(folder / "search.json", {"job": job.name, "chains": chains, "failed": errors})
+    return not errors
+
+
+def distinct(job: Job) -> dict[str, str]:
+    """The sequences of a job, each under the name of the first chain that has it."""
+    names: dict[str, str] = {}
+    for name, sequence in zip(job.chain_ids, job.sequences, strict=True):
+        names.setdefault(sequence, name)
+    return {name: sequence for sequence, name in names.items()}
+
+
+def _tell(text: str) -> None:
+    print(text, flush=True)
+
+
+def _silent(text: str) -> None:
+    """Print nothing."""

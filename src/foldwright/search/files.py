@@ -1,0 +1,45 @@
+"""The files of a search: alignments, candidates for pairing, template hits, and what was done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from foldwright.errors import InputError
+from foldwright.io.a3m import write_a3m
+from foldwright.io.atomic import atomic_write
+from foldwright.io.hhr import TemplateHit
+from foldwright.search.stage import ChainSearch
+
+
+def write_chain(folder: Path, name: str, found: ChainSearch) -> None:
+    """`name.a3m`, and `name.candidates.a3m` and `name.hits.json` if there are such."""
+    rows = {f"{name}.a3m": found.alignment, f"{name}.candidates.a3m": found.candidates}
+    for file, alignment in rows.items():
+        if alignment is not None:
+            with atomic_write(folder / file) as out:
+                out.write(write_a3m(alignment))
+    if found.template_hits:
+        write_json(folder / f"{name}.hits.json", [asdict(hit) for hit in found.template_hits])
+
+
+def read_hits(file: Path) -> tuple[TemplateHit, ...]:
+    """The template hits of a `hits.json`.
+
+    Raises InputError if the file is not one.
+    """
+    try:
+        return tuple(TemplateHit(**hit) for hit in json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        remedy = "Run `foldwright search` again."
+        raise InputError("template hits cannot be read.", file=file, remedy=remedy) from error
+
+
+def write_json(file: Path, data: dict[str, Any] | Sequence[Any]) -> None:
+    """Plain data, all at once."""
+    with atomic_write(file) as out:
+        json.dump(data, out, indent=1)
+        out.write("\n")

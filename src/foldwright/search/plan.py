@@ -1,0 +1,109 @@
+"""A recipe made ready on this machine: each step with its program and its databases, all of them looked at first."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from foldwright.errors import InputError
+from foldwright.search import recipes
+from foldwright.search.cache import key_of
+from foldwright.search.found import Database, Program, Query
+from foldwright.search.identity import Identity, identify
+from foldwright.search.options import SearchOptions
+from foldwright.search.programs import choose_program
+from foldwright.search.recipes import LOCAL, Step
+
+FASTA = (".fasta", ".fa", ".faa", ".fas")
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step that can be run here and now."""
+
+    step: Step
+    program: Program
+    databases: tuple[Database, ...]
+    identities: tuple[Identity, ...]
+    version: str
+
+    def key(self, query: Query) -> str:
+        """The name of this search in the cache."""
+        profile = query.profile
+        return key_of(
+            sequence=query.sequence,
+            profile=None if profile is None else [profile.sequences, profile.deletions.tolist()],
+            databases=[identity.digest for identity in self.identities],
+            program=self.program.name,
+            version=self.version,
+            parameters={type(self.step.parameters).__name__: asdict(self.step.parameters)},
+            max_rows=self.step.max_rows,
+        )
+
+
+def planned_steps(options: SearchOptions) -> tuple[PlannedStep, ...]:
+    """The steps of the preset.
+
+    Raises InputError if a program or a database is missing, before anything is searched.
+    """
+    return tuple(_planned(step, options) for step in chosen_steps(options))
+
+
+def chosen_steps(options: SearchOptions) -> tuple[Step, ...]:
+    """The preset's steps with the limits that were asked for."""
+    steps = _local(options) if options.preset == LOCAL else recipes.RECIPES[options.preset]()
+    unknown = set(options.max_rows) - {step.name for step in steps}
+    if unknown:
+        remedy = f"Steps of {options.preset}: {', '.join(step.name for step in steps)}."
+        raise InputError(f'no step "{min(unknown)}".', field="--max-rows", remedy=remedy)
+    steps = (replace(step, max_rows=options.max_rows.get(step.name, step.max_rows)) for step in steps)
+    return tuple(step for step in steps if options.templates or step.gives != ("templates",))
+
+
+def local_files(options: SearchOptions) -> dict[str, Path]:
+    """The databases of the preset `local` by name: FASTA files of the folder, else the one of the package."""
+    if options.folder is None:
+        from foldwright.search.databases import embedded
+
+        return {"embedded": embedded()}
+    files = {_name(file): file for file in sorted(options.folder.iterdir()) if _is_fasta(file)}
+    if not files:
+        remedy = f"Put sequences there ({', '.join(FASTA)}, gzip or plain), or choose another --preset."
+        raise InputError("no FASTA file is in this folder.", file=options.folder, field="--databases", remedy=remedy)
+    return files
+
+
+def _local(options: SearchOptions) -> tuple[Step, ...]:
+    return recipes.local(*local_files(options))
+
+
+def _planned(step: Step, options: SearchOptions) -> PlannedStep:
+    program = choose_program(step, options.engine)
+    version = program.version()
+    databases = tuple(Database(name, _locate(name, options)) for name in step.databases)
+    memory = options.cache_folder / "digests"
+    identities = tuple(identify(database.name, program.files(database), memory) for database in databases)
+    return PlannedStep(step, program, databases, identities, version)
+
+
+def _locate(name: str, options: SearchOptions) -> Path:
+    if options.preset == LOCAL:
+        return local_files(options)[name]
+    if options.folder is None:
+        raise InputError(
+            f"the preset {options.preset} needs a folder of databases.",
+            field="--databases",
+            remedy="Name it with --databases or $FOLDWRIGHT_DATABASES, fetch one with `foldwright databases fetch`, "
+            "or choose --preset local.",
+        )
+    from foldwright.search.databases import find
+
+    return find(options.folder, name)
+
+
+def _is_fasta(file: Path) -> bool:
+    return not file.name.startswith(".") and file.name.removesuffix(".gz").endswith(FASTA) and file.is_file()
+
+
+def _name(file: Path) -> str:
+    return Path(file.name.removesuffix(".gz")).stem
