@@ -8,7 +8,8 @@ import torch
 
 from foldwright.features.af2 import ChainFeatures, multimer_example
 from foldwright.features.msa import MSA
-from foldwright.features.pairing import Chains, crop, merge, pair_by_species, species_of, take_rows, without_paired
+from foldwright.features.pairing import Chains, crop, merge, pair_by_species, without_paired
+from foldwright.features.species import species_of
 from foldwright.io.a3m import read_a3m
 from foldwright.io.alignment import Alignment
 from foldwright.io.stockholm import read_stockholm
@@ -124,14 +125,6 @@ def test_a_species_of_one_chain_or_with_too_many_rows_pairs_nothing():
     rows = [np.zeros((602, 3), int), np.zeros((3, 3), int)]
     species = [["", *["X"] * 601], ["", "X", "Z"]]
     assert pair_by_species(rows, species).tolist() == [[0, 0]]
-
-
-def test_a_missing_partner_is_a_row_of_gaps():
-    msa = MSA.from_rows(letters("AAAA", "ACDE"), np.ones((2, 4), int))
-    taken = take_rows(msa, np.array([1, -1]))
-    assert taken.rows.tolist() == [[0, 1, 2, 3], [21] * 4]
-    assert taken.deletions.tolist() == [[1] * 4, [0] * 4]
-    assert taken.mask.min() == 1
 
 
 def test_copies_are_counted():

@@ -22,9 +22,7 @@ from foldwright.features.pairing import (
     Chains,
     crop,
     merge,
-    pair_by_species,
-    species_of,
-    take_rows,
+    paired_rows,
     without_paired,
 )
 from foldwright.features.templates import first_slots, side_by_side
@@ -232,11 +230,8 @@ def _paired_rows(chains: Sequence[ChainFeatures]) -> list[MSA]:
                 remedy="The n-th paired rows of all chains belong together, so each chain needs as many.",
             )
         return [rows for rows in given if rows is not None]
-    candidates = [(chain.candidates or chain.alignment).unique() for chain in chains]
-    alignments = [MSA.from_alignment(rows) for rows in candidates]
-    species = [[species_of(text) for text in rows.descriptions] for rows in candidates]
-    pairs = pair_by_species([rows.rows.numpy() for rows in alignments], species)
-    return [take_rows(rows, pairs[:, i]) for i, rows in enumerate(alignments)]
+    candidates = [chain.candidates or chain.alignment for chain in chains]
+    return [MSA.from_alignment(rows) for rows in paired_rows(candidates, "af2")]
 
 
 def _back_to_input_order(chains: Sequence[ChainFeatures], numbers: Chains) -> Int[Tensor, " n"]:
