@@ -11,8 +11,10 @@ from foldwright.errors import InputError
 from foldwright.features.af2 import ChainFeatures, Sampler, monomer_example, multimer_example
 from foldwright.features.batch import AF2Batch
 from foldwright.features.msa import MSA
-from foldwright.features.templates import templates_of_file
+from foldwright.features.templates import templates_given
 from foldwright.io.alignment import Alignment
+from foldwright.io.job import TemplateInput
+from foldwright.io.structure_files import read_structure
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,8 @@ def test_an_alignment_of_another_query_is_refused():
 
 def test_templates_reach_the_batch(oracle_file):
     sequence = "SEFKVTVCFGRTRVVVPCGDGRMKVFSLIQQAVTRYRKAVAKDPNYWIQVHRLEHGDGGILDLDDILCDVADDKDRLVAVFDE"
-    templates = templates_of_file([sequence, A], oracle_file("data/inputs/4i6p.cif"))
+    path = oracle_file("data/inputs/4i6p.cif")
+    templates = templates_given([sequence, A], TemplateInput(path), read_structure(path))
     assert templates[1] is None
     chains = [
         ChainFeatures(s, Alignment.of_query(s), templates=t) for s, t in zip((sequence, A), templates, strict=True)

@@ -10,20 +10,13 @@ from foldwright.chem.residues import GAP, HHBLITS_TO_RESTYPE
 from foldwright.errors import InputError
 from foldwright.features import templates as t
 from foldwright.features.structure import pseudo_beta
-from foldwright.io.hhr import TemplateHit
+from foldwright.io.job import TemplateInput
 from foldwright.io.mmcif import read_mmcif
 
 
 @pytest.fixture
 def structure(oracle_file):
     return read_mmcif(oracle_file("data/inputs/4i6p.cif"))
-
-
-def hit_on(structure, first, letters, name="4I6P_A"):
-    """A hit of consecutive residues on the first columns of the query."""
-    count = len(letters)
-    places, columns = list(range(first, first + count)), list(range(count))
-    return TemplateHit(1, name, count, 1.0, letters, letters, columns, places, 99.0, 1e-9)
 
 
 def test_template_features_equal_deepmind(oracle, structure):
@@ -53,27 +46,6 @@ def test_template_pseudo_beta_equals_deepmind(oracle):
     assert beta.std() > 1
 
 
-def test_a_hit_is_found_in_the_whole_sequence_of_its_chain(structure):
-    letters = structure.chain("A").sequence[10:50]
-    template = t.template_of_hit(hit_on(structure, 3, letters), structure, 60)
-    assert (template.aatype[0] != GAP).sum() == 40
-    torch.testing.assert_close(template.positions[0, :40], torch.from_numpy(structure.chain("A").positions[10:50]))
-
-
-def test_a_hit_on_a_sequence_with_changes_is_realigned(structure):
-    letters = list(structure.chain("A").sequence[10:50])
-    letters[7], letters[30] = "W", "W"
-    template = t.template_of_hit(hit_on(structure, 3, "".join(letters)), structure, 60)
-    torch.testing.assert_close(template.positions[0, :40], torch.from_numpy(structure.chain("A").positions[10:50]))
-
-
-def test_a_hit_on_another_protein_is_refused(structure):
-    with pytest.raises(InputError, match="residues of hit 4I6P_A are those of its chain"):
-        t.template_of_hit(hit_on(structure, 0, "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ"), structure, 60)
-    with pytest.raises(InputError, match=r"no protein chain Q.*Its chains are A, B"):
-        t.template_of_hit(hit_on(structure, 0, "MKTAY", name="4I6P_Q"), structure, 60)
-
-
 def test_a_template_without_coordinates_is_refused(structure):
     chain = structure.chain("A")
     unseen = int(np.flatnonzero(~chain.is_resolved)[0])
@@ -88,7 +60,7 @@ def test_a_chosen_structure_is_aligned_by_sequence(structure, oracle_file):
     sequence = structure.chain("B").sequence
     query = "GGGGSS" + sequence[8:40] + sequence[52:80]
     path = oracle_file("data/inputs/4i6p.cif")
-    template, same = t.templates_of_file([query, query], path)
+    template, same = t.templates_given([query, query], TemplateInput(path), structure)
     assert template is not None
     assert same is not None
     chain, _ = t.nearest_chain(query, structure)
@@ -100,11 +72,11 @@ def test_a_chosen_structure_is_aligned_by_sequence(structure, oracle_file):
 def test_a_structure_is_laid_only_over_chains_that_it_resembles(structure, oracle_file):
     path = oracle_file("data/inputs/4i6p.cif")
     other = "MGSSHHHHHHSSGLVPGSHMDKKETKHLLKIKKEDYPQIFDFLENVPRGTKTAHIREALRRYIEEIGENP"  # 2q2k
-    found = t.templates_of_file([other, structure.sequences[0]], path)
+    found = t.templates_given([other, structure.sequences[0]], TemplateInput(path), structure)
     assert found[0] is None
     assert found[1] is not None
     with pytest.raises(InputError, match=r"4i6p.cif: no chain resembles the sequence"):
-        t.templates_of_file([other], path)
+        t.templates_given([other], TemplateInput(path), structure)
 
 
 def test_alignment_leaves_out_single_residues_between_gaps():

@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple
 
-import gemmi
 import numpy as np
 import torch
 
-from foldwright.chem.residues import GAP, ONE_TO_THREE
+from foldwright.chem.residues import GAP
 from foldwright.errors import InputError
 from foldwright.features.batch import Templates
-from foldwright.io.hhr import TemplateHit
+from foldwright.io.job import TemplateInput
+from foldwright.io.pairwise import Match, align
 from foldwright.io.structure import Structure
-from foldwright.io.structure_files import read_structure
-
-MIN_BLOCK = 4  # shorter runs of aligned residues between gaps are there by chance
-MIN_IDENTITY_OF_HIT = 0.9  # of a hit's sequence with the chain it names; the released pipeline's bound
-CHANCE_IDENTITY = 0.2  # of the aligned residues of unrelated chains
-
-
-class Match(NamedTuple):
-    """Which residue of a chain stands at which column of the query, both from 0."""
-
-    mapping: dict[int, int]
-    num_identical: int
-
-    @property
-    def is_by_chance(self) -> bool:
-        """Whether unrelated chains agree as often: two residues and two standard deviations above their mean."""
-        mean = len(self.mapping) * CHANCE_IDENTITY
-        return self.num_identical <= mean + 2 + 2 * (mean * (1 - CHANCE_IDENTITY)) ** 0.5
 
 
 def template_of_chain(chain: Structure, mapping: Mapping[int, int], num_residues: int) -> Templates:
@@ -56,19 +36,6 @@ def template_of_chain(chain: Structure, mapping: Mapping[int, int], num_residues
     return Templates(aatype=aatype, positions=positions * atom_mask[..., None], atom_mask=atom_mask, mask=torch.ones(1))
 
 
-def align(query: str, sequence: str) -> Match:
-    """The global alignment of two sequences (BLOSUM62, gap 10 + 1), without short runs between gaps."""
-    names, others = ([ONE_TO_THREE.get(letter, "UNK") for letter in text] for text in (query, sequence))
-    result = gemmi.align_string_sequences(names, others, [], gemmi.AlignmentScoring("b"))
-    rows = np.array([list(result.add_gaps(text, which)) for which, text in enumerate((query, sequence), 1)])
-    is_paired = (rows != "-").all(0)
-    place = np.cumsum(rows != "-", axis=1) - 1
-    edges = np.flatnonzero(np.diff(np.pad(is_paired.astype(int), 1)))
-    kept = [i for a, b in edges.reshape(-1, 2) if b - a >= MIN_BLOCK for i in range(a, b)]
-    mapping = {int(place[0, i]): int(place[1, i]) for i in kept}
-    return Match(mapping, int((rows[0, kept] == rows[1, kept]).sum()))
-
-
 def nearest_chain(query: str, structure: Structure) -> tuple[Structure, Match]:
     """The chain that has most residues of the query."""
     chains = [structure.chain(name) for name in structure.chain_ids]
@@ -77,61 +44,59 @@ def nearest_chain(query: str, structure: Structure) -> tuple[Structure, Match]:
     return chains[best], matches[best]
 
 
-def templates_of_file(queries: Sequence[str], path: str | Path) -> list[Templates | None]:
-    """What a structure file offers each chain of a job: its nearest chain as a template, or nothing.
+def chosen_chain(query: str, structure: Structure, given: TemplateInput) -> tuple[Structure, Match]:
+    """The chain that a person or a search named, or else the nearest; and what of it lies over the query.
 
     Raises:
-        InputError: the file cannot be read, or resembles no chain more than unrelated proteins do.
+        InputError: there is no such chain, or the given map leads out of the query or the chain.
     """
-    structure = read_structure(path)
-    nearest = {query: nearest_chain(query, structure) for query in dict.fromkeys(queries)}
-    if all(match.is_by_chance for _, match in nearest.values()):
-        chain, match = max(nearest.values(), key=lambda found: found[1].num_identical)
+    if given.mapping is None and given.chain is None:
+        return nearest_chain(query, structure)
+    chain = _named_chain(structure, given)
+    if given.mapping is None:
+        return chain, align(query, chain.sequence)
+    mapping = dict(given.mapping)
+    for place, residues, whose in ((max(mapping), query, "sequence"), (max(mapping.values()), chain.sequence, "chain")):
+        if place >= len(residues):
+            message = f"residue {place} (counted from 0) of the map is beyond the {len(residues)} of the {whose}."
+            remedy = "Count from 0, in the whole sequence, residues that were not seen included."
+            raise InputError(message, file=given.file, remedy=remedy)
+    return chain, Match(mapping, sum(query[q] == chain.sequence[c] for q, c in mapping.items()))
+
+
+def _named_chain(structure: Structure, given: TemplateInput) -> Structure:
+    names = structure.chain_ids
+    if given.chain is None and len(names) > 1:
+        message = f"the map does not say of which chain it speaks: there are {', '.join(names)}."
+        raise InputError(message, file=given.file, remedy="Name the chain.")
+    if given.chain is not None and given.chain not in names:
+        message = f"there is no protein chain {given.chain}."
+        raise InputError(message, file=given.file, remedy=f"Its chains are {', '.join(names)}.")
+    return structure if given.chain is None else structure.chain(given.chain)
+
+
+def templates_given(queries: Sequence[str], given: TemplateInput, structure: Structure) -> list[Templates | None]:
+    """What one template offers each of these chains of a job: itself over their columns, or nothing.
+
+    A chain that was aligned here must resemble the query; a given map is taken as it is.
+
+    Raises:
+        InputError: it resembles no chain more than unrelated proteins do, or the map fits neither.
+    """
+    chosen = {query: chosen_chain(query, structure, given) for query in dict.fromkeys(queries)}
+    is_trusted = given.mapping is not None
+    if not is_trusted and all(match.is_by_chance for _, match in chosen.values()):
+        chain, match = max(chosen.values(), key=lambda found: found[1].num_identical)
         raise InputError(
             f"no chain resembles the sequence: chain {chain.chain_ids[0]} is nearest with {match.num_identical} equal "
             f"residues among {len(match.mapping)} aligned ones.",
-            file=path,
+            file=given.file,
             remedy="Unrelated chains agree as much. Give the structure of a relative.",
         )
-    return [_unless_by_chance(*nearest[query], len(query)) for query in queries]
-
-
-def _unless_by_chance(chain: Structure, match: Match, num_residues: int) -> Templates | None:
-    return None if match.is_by_chance else template_of_chain(chain, match.mapping, num_residues)
-
-
-def template_of_hit(hit: TemplateHit, structure: Structure, num_residues: int) -> Templates:
-    """One template from a search hit and the structure that it names (AF2 Suppl. 1.2.3).
-
-    Where the structure's sequence is not the one that was searched, the hit is first aligned to the chain it names.
-
-    Raises:
-        InputError: the chain is missing, or its sequence is another than the hit's.
-    """
-    if hit.chain_id not in structure.chain_ids:
-        message = f"there is no protein chain {hit.chain_id}, which the hit {hit.name.split()[0]} names."
-        raise InputError(message, file=structure.name, remedy=f"Its chains are {', '.join(structure.chain_ids)}.")
-    chain = structure.chain(hit.chain_id)
-    aligned = [i for i in hit.indices_hit if i >= 0]
-    start, letters = min(aligned), hit.hit_sequence.replace("-", "").upper()
-    place = _places(letters, chain.sequence, hit)
-    pairs = zip(hit.indices_query, hit.indices_hit, strict=True)
-    mapping = {q: place[h - start] for q, h in pairs if q >= 0 and h >= 0 and h - start in place}
-    return template_of_chain(chain, mapping, num_residues)
-
-
-def _places(letters: str, sequence: str, hit: TemplateHit) -> dict[int, int]:
-    """Where each letter of a hit stands in the chain."""
-    exact = sequence.find(letters)
-    if exact >= 0:
-        return {i: exact + i for i in range(len(letters))}
-    match = align(letters, sequence)
-    if match.num_identical < MIN_IDENTITY_OF_HIT * min(len(letters), len(sequence)):
-        message = (
-            f"{match.num_identical} of {len(letters)} residues of hit {hit.name.split()[0]} are those of its chain."
-        )
-        raise InputError(message, remedy="The structure is not the one that was searched; is the file of this name?")
-    return match.mapping
+    return [
+        template_of_chain(chain, match.mapping, len(query)) if is_trusted or not match.is_by_chance else None
+        for query, (chain, match) in ((query, chosen[query]) for query in queries)
+    ]
 
 
 def stack(slots: Sequence[Templates]) -> Templates | None:

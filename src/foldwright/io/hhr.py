@@ -20,18 +20,18 @@ class TemplateHit:
 
     query, hit_sequence            aligned letters with gaps, of equal length
     indices_query, indices_hit     place in the whole sequence from 0, -1 at a gap
-    sum_probs                      expected number of correctly aligned columns, which orders the hits
+    sum_probs                      expected number of correctly aligned columns, which orders the hits of HHsearch
     """
 
     index: int
     name: str
     aligned_cols: int
-    sum_probs: float
+    sum_probs: float | None
     query: str
     hit_sequence: str
     indices_query: list[int]
     indices_hit: list[int]
-    probability: float
+    probability: float | None
     e_value: float
 
     @property

@@ -17,18 +17,42 @@ MAX_NAME_LENGTH = 120  # file systems allow 255 bytes; what we append to a name 
 
 
 @dataclass(frozen=True)
+class TemplateInput:
+    """A chain of a structure file, to be laid over a chain of the job.
+
+    file     mmCIF or PDB
+    chain    the author's name of its chain; None is the one that resembles the sequence most
+    mapping  (residue of the sequence, residue of the chain), both from 0, residues that were not seen counted;
+             None aligns the sequences
+    name     what records call it: `1abc_A`
+    """
+
+    file: Path
+    chain: str | None = None
+    mapping: tuple[tuple[int, int], ...] | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class ChainInput:
     """One chain: its sequence and what is known of its relatives.
 
     alignment   rows found for this chain alone; the first row is `sequence`
     paired      rows whose n-th stands beside the n-th row of the other chains of the job (same species or genome)
-    templates   structure files to use as templates
+    candidates  rows among which those of one species may be found for each chain; the first row is `sequence`
+    templates   structures of relatives, best first; a path means the chain of that file that resembles it most
     """
 
     sequence: str
     alignment: Alignment | None = None
     paired: Alignment | None = None
-    templates: tuple[Path, ...] = ()
+    candidates: Alignment | None = None
+    templates: tuple[TemplateInput, ...] = ()
+
+    def __post_init__(self):
+        given: tuple[TemplateInput | str | Path, ...] = self.templates
+        templates = tuple(item if isinstance(item, TemplateInput) else TemplateInput(Path(item)) for item in given)
+        object.__setattr__(self, "templates", templates)
 
 
 @dataclass(frozen=True)

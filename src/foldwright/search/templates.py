@@ -1,0 +1,234 @@
+"""Which hits of a template search are used, laid over the query residue by residue, and why the others are not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from foldwright.chem.atoms import ATOM_INDEX
+from foldwright.errors import InputError
+from foldwright.io.hhr import TemplateHit
+from foldwright.io.job import TemplateInput
+from foldwright.io.pairwise import align
+from foldwright.io.structure import Structure
+from foldwright.search.structures import TemplateStructures
+
+MIN_IDENTITY_OF_HIT = 0.9  # of a hit's sequence with the chain it names; the released pipeline's bound
+MAX_STEP = 150.0  # Å between Cα of neighbours; the released pipeline's bound for a chain that is torn
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateFilters:
+    """What makes a hit a template.
+
+    max_templates     how many are wanted
+    max_date          latest day of first release, 2021-09-30; None takes every entry
+    min_coverage      a hit must align more than this part of the query
+    max_subsequence   a hit that is a piece of the query and longer than this part of it is the query itself
+    min_length        residues of the hit
+    max_identity      of the aligned residues; None takes the most alike too
+    is_deduplicated   two hits that lay the same residues over the query count once
+    """
+
+    max_templates: int = 4  # AF2 Suppl. 1.2.3; AF3 SI 2.4
+    max_date: str | None = None
+    min_coverage: float = 0.1  # AF2 Suppl. 1.2.3
+    max_subsequence: float = 0.95  # AF2 Suppl. 1.2.3; AF3 SI 2.4
+    min_length: int = 10  # AF2 Suppl. 1.2.3; AF3 SI 2.4
+    max_identity: float | None = None
+    is_deduplicated: bool = True  # AF3 SI 2.4
+
+    def __post_init__(self):
+        if self.max_date is not None and not _is_date(self.max_date):
+            message = f'"{self.max_date}" is no date.'
+            raise InputError(message, field="max_date", remedy="Write year-month-day: 2021-09-30.")
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A hit that is no template, and why."""
+
+    hit: TemplateHit
+    reason: str
+
+
+class _NoTemplate(Exception):
+    """Why a hit cannot be used."""
+
+
+def select_templates(
+    hits: Iterable[TemplateHit],
+    query: str,
+    structures: TemplateStructures,
+    filters: TemplateFilters | None = None,
+) -> tuple[list[TemplateInput], list[Rejected]]:
+    """The best hits as templates of the query, realigned to their structures; and all others with the reason.
+
+    AF2 Suppl. 1.2.3, AF3 SI 2.4. Hits of HHsearch are taken in the order of the sum of their probabilities, others in
+    their own. No hit makes this fail: a file that is missing or damaged is a reason.
+    """
+    filters = filters or TemplateFilters()
+    chosen: dict[str, TemplateInput] = {}
+    rejected: list[Rejected] = []
+    for hit in in_order(list(hits)):
+        try:
+            if len(chosen) >= filters.max_templates:
+                raise _NoTemplate(f"{filters.max_templates} better ones were found")
+            check_hit(hit, query, filters)
+            row, template = _template(hit, query, structures, filters)
+            if row in chosen and filters.is_deduplicated:
+                raise _NoTemplate(f"the same residues as {chosen[row].name}")
+            chosen[row if filters.is_deduplicated else f"{row} {hit.name} {hit.index}"] = template
+        except _NoTemplate as error:
+            rejected.append(Rejected(hit, str(error)))
+    return list(chosen.values()), rejected
+
+
+def in_order(hits: Sequence[TemplateHit]) -> list[TemplateHit]:
+    """By the expected number of correctly aligned residues where all hits have it (AF2 Suppl. 1.2.3), else as found."""
+    if any(hit.sum_probs is None for hit in hits):
+        return list(hits)
+    return sorted(hits, key=lambda hit: hit.sum_probs or 0.0, reverse=True)
+
+
+def template_record(used: Sequence[TemplateInput], rejected: Sequence[Rejected]) -> dict[str, Any]:
+    """What was used and what was not, for the record of a run: hits with one reason stand together."""
+    reasons: dict[str, list[str]] = {}
+    for item in rejected:
+        reasons.setdefault(item.reason, []).append(hit_name(item.hit))
+    return {
+        "used": [
+            {"name": item.name, "file": str(item.file), "chain": item.chain, "residues": len(item.mapping or ())}
+            for item in used
+        ],
+        "rejected": [{"reason": reason, "hits": names} for reason, names in reasons.items()],
+    }
+
+
+def hit_name(hit: TemplateHit) -> str:
+    """`1abc_A`: the entry in lower case, the chain as its authors write it."""
+    return f"{hit.pdb_id}_{hit.chain_id}"
+
+
+def check_hit(hit: TemplateHit, query: str, filters: TemplateFilters) -> None:
+    """What can be said before a structure is read (AF2 Suppl. 1.2.3)."""
+    letters = _letters(hit)
+    aligned = [(q, h) for q, h in zip(hit.query, hit.hit_sequence, strict=True) if "-" not in (q, h)]
+    if len(letters) < filters.min_length:
+        raise _NoTemplate(f"fewer than {filters.min_length} residues")
+    if len(aligned) <= filters.min_coverage * len(query):
+        raise _NoTemplate(f"covers at most {filters.min_coverage:.0%} of the query")
+    if letters in query and len(letters) > filters.max_subsequence * len(query):
+        raise _NoTemplate(f"is the query itself: the same residues over more than {filters.max_subsequence:.0%} of it")
+    equal = sum(q.upper() == h.upper() for q, h in aligned)
+    if filters.max_identity is not None and equal > filters.max_identity * len(aligned):
+        raise _NoTemplate(f"more than {filters.max_identity:.0%} of the aligned residues are equal")
+
+
+def _template(
+    hit: TemplateHit, query: str, structures: TemplateStructures, filters: TemplateFilters
+) -> tuple[str, TemplateInput]:
+    """The letters that a hit lays over the query, and the template."""
+    entry = structures.current(hit.pdb_id)
+    if entry is None:
+        raise _NoTemplate("withdrawn from the PDB without a successor")
+    file = structures.find(entry)
+    if file is None:
+        raise _NoTemplate("no structure file")
+    try:
+        structure = structures.read(file)
+    except InputError as error:
+        raise _NoTemplate(f"{file.name} cannot be used: {error.message.rstrip('.')}") from error
+    _check_date(structure, filters)
+    chain = chain_of_hit(hit, structure)
+    mapping = mapping_of_hit(hit, chain.sequence)
+    _check_chain(chain, mapping, query, filters)
+    row = "".join(chain.sequence[mapping[i]] if i in mapping else "-" for i in range(len(query)))
+    name = f"{entry}_{chain.chain_ids[0]}"
+    return row, TemplateInput(file, chain.chain_ids[0], tuple(sorted(mapping.items())), name)
+
+
+def _check_date(structure: Structure, filters: TemplateFilters) -> None:
+    released = structure.header.release_date
+    if filters.max_date is None:
+        return
+    if not released:
+        raise _NoTemplate("its file gives no release date")
+    if released > filters.max_date:
+        raise _NoTemplate(f"released after {filters.max_date}")
+
+
+def _check_chain(chain: Structure, mapping: dict[int, int], query: str, filters: TemplateFilters) -> None:
+    places = np.array(list(mapping.values()), np.int64)
+    if len(places) <= filters.min_coverage * len(query):
+        raise _NoTemplate(f"covers at most {filters.min_coverage:.0%} of the query")
+    if not chain.is_resolved[places].any():
+        raise _NoTemplate("none of its aligned residues has coordinates")
+    if _largest_step(chain) > MAX_STEP:
+        raise _NoTemplate(f"neighbouring Cα are more than {MAX_STEP:.0f} Å apart")
+
+
+def _largest_step(chain: Structure) -> float:
+    """The largest distance between Cα of residues that are neighbours in the sequence and both seen, in Å."""
+    alpha, is_seen = chain.positions[:, ATOM_INDEX["CA"]], chain.mask[:, ATOM_INDEX["CA"]] > 0
+    steps = np.linalg.norm(np.diff(alpha, axis=0), axis=1)[is_seen[1:] & is_seen[:-1]]
+    return float(steps.max(initial=0.0))
+
+
+def chain_of_hit(hit: TemplateHit, structure: Structure) -> Structure:
+    """The chain that a hit names, or where it is gone another with the same residues, or the only one there is."""
+    chains = [structure.chain(name) for name in structure.chain_ids]
+    named = [chain for chain in chains if chain.chain_ids[0] == hit.chain_id]
+    same = [chain for chain in chains if place_of(_letters(hit), chain.sequence) is not None]
+    alone = chains if len(chains) == 1 else []
+    if not (named or same or alone):
+        raise _NoTemplate(f"its file has no such protein chain, only {', '.join(structure.chain_ids)}")
+    return (named or same or alone)[0]
+
+
+def mapping_of_hit(hit: TemplateHit, sequence: str) -> dict[int, int]:
+    """For each column of the query that a hit aligns the residue of the chain, missing ones counted.
+
+    Where the chain's sequence is not the one that was searched, the hit is aligned to it.
+    """
+    letters = _letters(hit)
+    start = min(i for i in hit.indices_hit if i >= 0)
+    first = place_of(letters, sequence, near=start)
+    place = range(first, first + len(letters)) if first is not None else _realigned(letters, sequence)
+    pairs = ((q, h - start) for q, h in zip(hit.indices_query, hit.indices_hit, strict=True) if q >= 0 and h >= 0)
+    found = place if isinstance(place, dict) else dict(enumerate(place))
+    return {q: found[h] for q, h in pairs if h in found}
+
+
+def place_of(letters: str, sequence: str, near: int = 0) -> int | None:
+    """Where these residues stand in a sequence, nearest to `near` if more than once; X stands for any residue."""
+    found = _occurrences(letters, sequence)
+    return min(found, key=lambda place: abs(place - near), default=None)
+
+
+def _occurrences(letters: str, sequence: str) -> list[int]:
+    pattern = "".join("." if letter == "X" else f"[{letter}X]" for letter in letters)
+    return [match.start() for match in re.finditer(f"(?={pattern})", sequence)]
+
+
+def _realigned(letters: str, sequence: str) -> dict[int, int]:
+    match = align(letters, sequence)
+    if match.num_identical < MIN_IDENTITY_OF_HIT * min(len(letters), len(sequence)):
+        raise _NoTemplate(f"{match.num_identical} of its {len(letters)} residues are those of its chain")
+    return match.mapping
+
+
+def _letters(hit: TemplateHit) -> str:
+    return hit.hit_sequence.replace("-", "").upper()
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
