@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 
 from foldwright.errors import InputError
@@ -13,6 +14,7 @@ from foldwright.io.stockholm import parse_stockholm
 from foldwright.io.text import read_lines, stem, suffix
 
 SUFFIXES = (".a3m", ".sto")
+_ROLES = {"": "alignment", ".candidates": "candidates", ".paired": "paired"}  # `A.candidates.a3m`: fields of ChainInput
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Finder:
-    """Looks in one folder for `name.a3m`, `name_A.a3m`, and with `subfolders` for whatever `name/` holds."""
+    """Looks in one folder for `name.a3m`, `name_A.a3m`, and with `subfolders` for whatever `name/` holds.
+
+    `name.candidates.a3m` and `name.paired.a3m` are found with them.
+    """
 
     folder: Path
     jobs: JobList
@@ -46,7 +51,8 @@ class Finder:
         return [group for group in found if group.files]
 
     def _files(self, name: str) -> list[Path]:
-        named = [self.folder / f"{name}{kind}{packed}" for kind in SUFFIXES for packed in ("", ".gz")]
+        endings = product(_ROLES, SUFFIXES, ("", ".gz"))
+        named = [self.folder / f"{name}{role}{kind}{packed}" for role, kind, packed in endings]
         inside = self.folder / name
         if self.subfolders and inside.is_dir():
             named += sorted(file for file in inside.iterdir() if suffix(file) in SUFFIXES)
@@ -61,10 +67,20 @@ def attach(job: Job, groups: Sequence[Found]) -> Job:
     chains = list(job.chains)
     for group in groups:
         wanted = job.sequences if group.place is None else (job.sequences[group.place],)
-        found = [read_chains(file, wanted) for file in group.files]
-        whole = next((chains for chains in found if len(chains) > 1), None)
-        chains = list(whole) if whole else [*_shared(chains, [chain for (chain,) in found], group.place)]
+        read = [(role_of(file), read_chains(file, wanted)) for file in group.files]
+        whole = next((found for role, found in read if role == "alignment" and len(found) > 1), None)
+        if whole:
+            chains = list(whole)
+        for role in _ROLES.values():
+            if role != "alignment" or not whole:
+                own = [chain for kind, found in read if kind == role for chain in found]
+                chains = list(_shared(chains, own, group.place, role))
     return replace(job, chains=tuple(chains))
+
+
+def role_of(file: Path) -> str:
+    """Which field of ChainInput a file is for, by its name: `A.candidates.a3m` is no alignment of a chain."""
+    return _ROLES.get(Path(stem(file)).suffix, "alignment")
 
 
 def read_chains(file: Path, sequences: Sequence[str] = ()) -> tuple[ChainInput, ...]:
@@ -92,9 +108,11 @@ def _in_order(chains: tuple[ChainInput, ...], sequences: Sequence[str], file: Pa
     return tuple(by_sequence[sequence] for sequence in sequences)
 
 
-def _shared(chains: Sequence[ChainInput], found: Sequence[ChainInput], place: int | None) -> Iterator[ChainInput]:
-    """Every chain with the alignments of its sequence; those of another place only if it has none yet."""
+def _shared(
+    chains: Sequence[ChainInput], found: Sequence[ChainInput], place: int | None, role: str
+) -> Iterator[ChainInput]:
+    """Every chain with the rows of its sequence; those of another place only if it has none yet."""
     for i, chain in enumerate(chains):
         own = [other.alignment for other in found if other.sequence == chain.sequence and other.alignment]
-        is_free = i == place or chain.alignment is None
-        yield replace(chain, alignment=Alignment.concatenate(own)) if own and is_free else chain
+        is_free = i == place or getattr(chain, role) is None
+        yield replace(chain, **{role: Alignment.concatenate(own)}) if own and is_free else chain

@@ -8,10 +8,10 @@ from pathlib import Path
 from foldwright.errors import InputError
 from foldwright.io.fasta import RESIDUE_LETTERS, Record, check_sequence, parse_fasta
 from foldwright.io.job import ChainInput, Failure, Job, JobList, safe_name
-from foldwright.io.job_alignments import SUFFIXES, Finder, Found, attach, read_chains
+from foldwright.io.job_alignments import SUFFIXES, Finder, Found, attach, read_chains, role_of
 from foldwright.io.text import read_lines, stem, suffix
 
-__all__ = ["ChainInput", "Failure", "Job", "JobList", "read_jobs", "sequence_job"]
+__all__ = ["ChainInput", "Failure", "Job", "JobList", "collect", "is_sequence", "read_jobs", "sequence_job"]
 
 _FASTA = (".fasta", ".fa", ".faa", ".fas", ".fsa", ".seq")
 _TABLES = (".csv", ".tsv")
@@ -36,9 +36,32 @@ def read_jobs(path: str | Path, alignments: str | Path | None = None) -> JobList
     return _attach_all(jobs, lambda job: [] if any(chain.alignment for chain in job.chains) else beside.find(job))
 
 
+def collect(inputs: Iterable[str | Path | Job], alignments: str | Path | None = None) -> JobList:
+    """The jobs of paths, sequences (chains separated by `:`) and jobs; each name once, what cannot be read beside."""
+    jobs = JobList()
+    for item in inputs:
+        try:
+            jobs += JobList((item,)) if isinstance(item, Job) else _jobs_at(item, alignments)
+        except InputError as error:
+            name = safe_name(stem(Path(item))) if not isinstance(item, Job) else item.name
+            jobs += JobList((), (Failure(name or "input", error),))
+    return jobs.refusing_duplicates()
+
+
+def is_sequence(text: str) -> bool:
+    """Whether this is a sequence rather than a path: letters and colons, and no such file."""
+    return text.replace(":", "").isalpha() and not Path(text).exists()
+
+
 def sequence_job(sequence: str, name: str = "query") -> Job:
     """A job from letters alone; chains are separated by `:`."""
     return _job(Record(name, name, "".join(sequence.split()), 1), [], None)
+
+
+def _jobs_at(item: str | Path, alignments: str | Path | None) -> JobList:
+    if isinstance(item, str) and is_sequence(item):
+        return JobList((sequence_job(item),))
+    return read_jobs(item, alignments)
 
 
 def _read_file(path: Path) -> JobList:
@@ -61,7 +84,8 @@ def _read_folder(folder: Path) -> JobList:
     finder = Finder(folder, listed)
     taken = {file for job in listed for found in finder.find(job) for file in found.files}
     faulty = {failure.name for failure in listed.failures}  # their alignments do not make up for them
-    alone = [file for file in files if suffix(file) in SUFFIXES and file not in taken]
+    alignments = [file for file in files if suffix(file) in SUFFIXES and role_of(file) == "alignment"]
+    alone = [file for file in alignments if file not in taken]
     jobs = listed + _all(_read_file, [file for file in alone if safe_name(stem(file)) not in faulty])
     if not jobs.jobs and not jobs.failures:
         raise InputError("the folder holds no input.", file=folder, remedy=f"Put {_KINDS} there.")
