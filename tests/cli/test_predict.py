@@ -59,6 +59,12 @@ def rows(tmp_path):
     return written(tmp_path, f">query\n{query}\n{more}", "job.a3m")
 
 
+@pytest.fixture(autouse=True)
+def _nothing_of_this_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("FOLDWRIGHT_CACHE", str(tmp_path / "own_cache"))
+    monkeypatch.delenv("FOLDWRIGHT_DATABASES", raising=False)
+
+
 @pytest.fixture
 def no_network(monkeypatch):
     """Nothing may be built: what is wrong has to be found before."""
@@ -66,7 +72,7 @@ def no_network(monkeypatch):
     def build(network, device):
         raise AssertionError("a network was built")
 
-    monkeypatch.setattr("foldwright.pipeline.run.build", build)
+    monkeypatch.setattr("foldwright.pipeline.loaded.build", build)
 
 
 # What is written
@@ -79,7 +85,7 @@ def test_a_chain_with_an_alignment_gives_every_file_and_they_agree(tmp_path):
     name = "model_1_ptm_seed0"
     assert {p.name for p in out.iterdir()} == {
         *(f"{name}{ending}" for ending in (".pdb", ".cif", "_scores.json", "_pae.json")),
-        *("ranked_0.pdb", "ranked_0.cif", "ranking.json", "run.json", "status.json"),
+        *("ranked_0.pdb", "ranked_0.cif", "ranking.json", "run.json", "execution.json", "status.json"),
     }
     scores, (pae,) = read(out / f"{name}_scores.json"), read(out / f"{name}_pae.json")
     assert len(scores["plddt"]) == 76
@@ -109,10 +115,17 @@ def test_run_json_says_what_was_truly_used(tmp_path, rows):
     assert made["precision"] == "float32"
     assert made["weights"]["source"] == "rule"
     assert len(made["weights"]["sha256"]) == 64
-    assert set(made["stages"]) == {"weights", "features", "network", "confidence", "writing"}
-    assert all(stage["seconds"] >= 0 and stage["peak_memory_bytes"] > 1e7 for stage in made["stages"].values())
     assert {"torch", "foldwright"} <= set(record["versions"])
-    assert {"host", "device", "threads"} <= set(record["machine"])
+
+
+def test_execution_json_says_how_it_went(tmp_path, rows):
+    predict(tmp_path, rows)
+    record = read(tmp_path / "out" / "job" / "execution.json")
+    (stages,) = record["predictions"].values()
+    assert set(stages) == {"weights", "features", "network", "confidence", "writing"}
+    assert all(stage["seconds"] >= 0 and stage["peak_memory_bytes"] > 1e7 for stage in stages.values())
+    assert {"host", "device", "threads", "command"} <= set(record["machine"])
+    assert record["finished"].startswith("2")
 
 
 def test_generated_parameters_are_said_to_mean_nothing_in_every_file(tmp_path):

@@ -93,13 +93,16 @@ def predict(
 
     from foldwright.models.overrides import parse_overrides
     from foldwright.pipeline.estimate import estimates
+    from foldwright.pipeline.evidence import Evidence
     from foldwright.pipeline.options import Options, consecutive_seeds, model_names, parse_max_msa
     from foldwright.pipeline.prepare import prepare
     from foldwright.pipeline.progress import reporter
     from foldwright.pipeline.results import FailedJob
     from foldwright.pipeline.run import run
+    from foldwright.search.options import SearchOptions
 
     options = Options(
+        evidence=Evidence(search=SearchOptions()),
         models=model_names(model or ()),
         weights=weights,
         recycles=recycles,
@@ -123,4 +126,4 @@ def predict(
     plan = prepare(inputs, options, out=out, alignments=alignments, templates=templates or ())
     failed = [result for result in run(plan, report, is_overwriting=overwrite) if isinstance(result, FailedJob)]
     if failed:
-        raise typer.Exit(SOME_JOB_FAILED if plan.networks else NOTHING_BEGAN)
+        raise typer.Exit(SOME_JOB_FAILED if plan.tasks else NOTHING_BEGAN)

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 from foldwright.features.af2 import ChainFeatures, Example, monomer_example, multimer_example
 from foldwright.features.batch import Templates
-from foldwright.features.templates import stack, templates_of_file
+from foldwright.features.templates import stack, templates_given
 from foldwright.io.alignment import Alignment
-from foldwright.io.job import ChainInput, Job
-from foldwright.pipeline.plan import Network, Plan
+from foldwright.io.job import Job, TemplateInput
+from foldwright.io.structure_files import read_structure
+from foldwright.pipeline.plan import Network
 
-Form = tuple[int, bool]  # which job, and whether for a multimer network
+
+@dataclass(frozen=True, eq=False)
+class Latest:
+    """An example, and what it was made of."""
+
+    job: Job
+    is_multimer: bool
+    example: Example
+
+    def is_of(self, job: Job, is_multimer: bool) -> bool:
+        return self.job is job and self.is_multimer == is_multimer
 
 
 @dataclass
 class Featuriser:
     """Builds examples and keeps the latest, which the next seed or model will ask for again."""
 
-    latest: dict[Form, Example] = field(default_factory=dict)
+    latest: Latest | None = None
 
-    def __call__(self, job: Job, network: Network, plan: Plan) -> Example:
+    def __call__(self, job: Job, network: Network) -> Example:
         """The example of a job in the form that this network reads.
 
         Raises:
             InputError: an alignment or a template that does not fit its chain.
         """
-        form = id(job), network.config.is_multimer
-        if form not in self.latest:
-            make = multimer_example if network.config.is_multimer else monomer_example
-            self.latest = {form: make(chain_features(job))}
-        return self.latest[form]
+        is_multimer = network.config.is_multimer
+        if self.latest is None or not self.latest.is_of(job, is_multimer):
+            make = multimer_example if is_multimer else monomer_example
+            self.latest = Latest(job, is_multimer, make(chain_features(job)))
+        return self.latest.example
 
 
 def chain_features(job: Job) -> list[ChainFeatures]:
@@ -46,24 +58,21 @@ def chain_features(job: Job) -> list[ChainFeatures]:
     ]
 
 
-def warnings_of(job: Job) -> list[str]:
-    """What makes a prediction of this job less reliable than its reader may think."""
-    alone = [name for name, chain in zip(job.chain_ids, job.chains, strict=True) if not _has_relatives(chain)]
-    if not alone:
-        return []
-    which = "no alignment" if len(job.chains) == 1 else f"no alignment for chain {', '.join(alone)}"
-    return [f"{which}: predicted from the sequence alone, which is rarely reliable. Give one with --alignments."]
-
-
-def _has_relatives(chain: ChainInput) -> bool:
-    return any(rows is not None and len(rows) > 1 for rows in (chain.alignment, chain.paired))
-
-
 def chain_templates(job: Job) -> list[Templates | None]:
-    """The templates of each chain, in the order of its files; each file is read once."""
-    slots: list[list[Templates]] = [[] for _ in job.chains]
-    for path in dict.fromkeys(path for chain in job.chains for path in chain.templates):
-        wanted = [i for i, chain in enumerate(job.chains) if path in chain.templates]
-        for i, template in zip(wanted, templates_of_file([job.chains[i].sequence for i in wanted], path), strict=True):
-            slots[i] += [] if template is None else [template]
-    return [stack(found) for found in slots]
+    """The templates of each chain, in their order; each file is read once.
+
+    Raises:
+        InputError: a file cannot be read, or is no template of any chain that it was given for.
+    """
+    wanted: dict[TemplateInput, list[str]] = {}
+    for chain in job.chains:
+        for item in chain.templates:
+            wanted.setdefault(item, []).append(chain.sequence)
+    read = lru_cache(maxsize=1)(read_structure)
+    found: dict[tuple[TemplateInput, str], Templates | None] = {}
+    for item in sorted(wanted, key=lambda item: item.file):
+        offered = templates_given(wanted[item], item, read(item.file))
+        found |= {(item, query): template for query, template in zip(wanted[item], offered, strict=True)}
+    return [
+        stack(list(filter(None, (found[item, chain.sequence] for item in chain.templates)))) for chain in job.chains
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,21 @@ class JobFolder:
         return self.path / name
 
     def write(self, name: str, text: str) -> Path:
-        """Write a text file, whole or not at all."""
+        """Write a text file, whole or not at all; one that says the same already stays as it is."""
+        with suppress(OSError, UnicodeDecodeError):
+            if (self.path / name).read_text("utf-8") == text:
+                return self.path / name
         with atomic_write(self.path / name) as file:
             file.write(text)
         return self.path / name
 
+    def update(self, name: str, about: Mapping[str, Any], predictions: Mapping[str, Any]) -> Path:
+        """Write a record of the job to which predictions add their own, one by one."""
+        before = (read_json(self.path / name) or {}).get("predictions", {})
+        return self.write(name, to_json({**about, "predictions": {**before, **predictions}}))
+
     def set_status(self, status: str, **more: Any) -> None:
-        """Say in status.json how the job stands: running, done or failed."""
+        """Say in status.json how the job stands."""
         self.write("status.json", to_json({"status": status, **more}))
 
     def set_failed(self, error: BaseException) -> None:

@@ -11,6 +11,7 @@ from foldwright.errors import InputError
 from foldwright.models.af2.config import AF2
 from foldwright.models.af2.presets import PRESETS
 from foldwright.models.overrides import override
+from foldwright.pipeline.evidence import Evidence
 from foldwright.pipeline.sources import base_config
 from foldwright.weights.trained import BUNDLED
 
@@ -26,7 +27,9 @@ GROUPS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """One choice of networks, sampling and machine; None leaves a number to the model's preset."""
+    """One choice of evidence, networks, sampling and machine; None leaves a number to the model's preset."""
+
+    evidence: Evidence = field(default_factory=Evidence)
 
     models: tuple[str, ...] = ()  # empty: what suits the input, of those whose weights are found
     weights: str | None = None  # a file, a folder or "rule"; None: the cache

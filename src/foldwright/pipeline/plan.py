@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -17,19 +18,27 @@ from foldwright.pipeline.sources import Source
 
 @dataclass(frozen=True)
 class Network:
-    """One model as it will be built, and the jobs it will run on."""
+    """One model as it will be built."""
 
     name: str
     config: AF2
     source: Source
-    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One job and the networks that it is given to; `keys` digest what each prediction answers, by its name."""
+
+    job: Job
+    networks: tuple[Network, ...]
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Plan:
     """A request that was checked; nothing of it is begun."""
 
-    networks: tuple[Network, ...]
+    tasks: tuple[Task, ...]
     options: Options
     device: torch.device
     out: Path | None  # None: nothing is written
@@ -37,8 +46,8 @@ class Plan:
 
     @property
     def jobs(self) -> list[Job]:
-        """Every job once, in the order of the input."""
-        return list({job.name: job for network in self.networks for job in network.jobs}.values())
+        """Every job, in the order of the input."""
+        return [task.job for task in self.tasks]
 
     def folder(self, job: str) -> JobFolder | None:
         """Where the results of a job go, if they are written at all."""

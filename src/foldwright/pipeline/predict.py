@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from foldwright.io.job import Job
+from foldwright.pipeline.evidence import Evidence
 from foldwright.pipeline.options import Options, consecutive_seeds, model_names
 from foldwright.pipeline.prepare import prepare
 from foldwright.pipeline.progress import Silent
 from foldwright.pipeline.rank import ranked
 from foldwright.pipeline.results import FailedJob, Prediction
 from foldwright.pipeline.run import run
+from foldwright.search.options import SearchOptions
 
 __all__ = ["JobsFailed", "Prediction", "predict"]
 
@@ -42,6 +44,7 @@ def predict(
     out: str | Path | None = None,
     alignments: str | Path | None = None,
     templates: Sequence[str | Path] = (),
+    evidence: Evidence | None = None,
     overrides: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     report: Silent | None = None,
@@ -51,6 +54,7 @@ def predict(
     inputs     a sequence (`SEQ:SEQ` for a complex), the path of a FASTA, A3M or CSV file, a `Job`, or a list of these
     out        folder for the files that the command writes; None writes nothing
     max_msa    rows of the alignment read as cluster centres, and as extra rows
+    evidence   what may be searched and used besides what is given; None searches the small database of the package
     overrides  numbers of the network by dotted path, {"trunk.num_blocks": 8}
     report     told what happens; `foldwright.pipeline.progress.Live()` draws it on a terminal
 
@@ -61,6 +65,7 @@ def predict(
         JobsFailed: some of several jobs failed; it holds the predictions of the others.
     """
     options = Options(
+        evidence=evidence or Evidence(search=SearchOptions()),
         models=model_names([model] if isinstance(model, str) else tuple(model)),
         weights=None if weights is None else str(weights),
         recycles=recycles,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -14,10 +15,11 @@ from foldwright.io.job import Failure, Job, JobList, safe_name
 from foldwright.io.jobs import read_jobs, sequence_job
 from foldwright.io.text import stem
 from foldwright.pipeline.choose import choose_models, models_asked
-from foldwright.pipeline.features import Featuriser
+from foldwright.pipeline.evidence import check_given
+from foldwright.pipeline.features import chain_features
 from foldwright.pipeline.fit import check_fits
 from foldwright.pipeline.options import Options
-from foldwright.pipeline.plan import Network, Plan
+from foldwright.pipeline.plan import Network, Plan, Task
 from foldwright.pipeline.results import FailedJob
 from foldwright.pipeline.sources import find_source, models_found
 
@@ -39,12 +41,12 @@ def prepare(
     What is wrong with one job is in the plan's failures. Raises InputError for what concerns all of them.
     """
     device = find_device(options.device)
+    check_given(options.evidence, alignments, templates)
     out = None if out is None else writable(Path(out))
     found = with_templates(collect(inputs, alignments), [Path(path) for path in templates])
-    networks, faults = assign(found, options, bool(templates))
+    tasks, faults = assign(found, options, bool(templates))
     failures = tuple(FailedJob(job=f.name, error=f.error) for f in (*found.failures, *faults))
-    plan = Plan(networks, options, device, out, failures)
-    return checked(checked(plan, check_fits), Featuriser())
+    return checked(Plan(tuple(tasks), options, device, out, failures), check_fits, lambda job, *_: chain_features(job))
 
 
 def collect(inputs: Inputs, alignments: str | Path | None) -> JobList:
@@ -84,50 +86,42 @@ def with_templates(jobs: JobList, templates: Sequence[Path]) -> JobList:
     )
 
 
-def assign(jobs: Iterable[Job], options: Options, has_templates: bool) -> tuple[tuple[Network, ...], list[Failure]]:
-    """Which network runs on which jobs; and the jobs that none suits."""
+def assign(jobs: Iterable[Job], options: Options, has_templates: bool) -> tuple[list[Task], list[Failure]]:
+    """Which networks run on each job; and the jobs that none suits."""
     asked = models_asked(options)
-    assigned: dict[str, list[Job]] = {name: [] for name in asked}
+    chosen: list[tuple[Job, tuple[str, ...]]] = []
     failures: list[Failure] = []
     available = set() if asked else models_found(options.weights)
     for job in jobs:
         try:
-            for name in choose_models(job, asked, available):
-                assigned.setdefault(name, []).append(job)
+            chosen.append((job, choose_models(job, asked, available)))
         except InputError as error:
             failures.append(Failure(job.name, error))
-    configs = {name: options.config(name) for name in assigned}
+    configs = {
+        name: options.config(name) for name in dict.fromkeys([*asked, *(n for _, names in chosen for n in names)])
+    }
     if has_templates and configs and not any(config.templates for config in configs.values()):
         raise InputError(
             f"{', '.join(configs)} reads no templates.",
             field="--templates",
             remedy="Add a model that does (model_1_ptm, model_2_ptm or a multimer), or leave --templates out.",
         )
-    networks = (
-        Network(name, configs[name], find_source(options.weights, configs[name], name), tuple(found))
-        for name, found in assigned.items()
-    )
-    return tuple(network for network in networks if network.jobs), failures
+    networks = {name: Network(name, c, find_source(options.weights, c, name)) for name, c in configs.items()}
+    return [Task(job, tuple(networks[name] for name in names)) for job, names in chosen], failures
 
 
-def checked(plan: Plan, check: Callable[[Job, Network, Plan], object]) -> Plan:
-    """The plan without the jobs that the check refuses, which join its failures."""
-    refused: dict[str, InputError] = {}
-    for network in plan.networks:
-        for job in network.jobs:
-            try:
-                if job.name not in refused:
-                    check(job, network, plan)
-            except InputError as error:
-                refused[job.name] = error
-    networks = (
-        replace(network, jobs=tuple(job for job in network.jobs if job.name not in refused))
-        for network in plan.networks
-    )
-    failures = tuple(FailedJob(job=name, error=error) for name, error in refused.items())
-    return replace(
-        plan, networks=tuple(network for network in networks if network.jobs), failures=plan.failures + failures
-    )
+def checked(plan: Plan, *checks: Callable[[Job, Network, Plan], object]) -> Plan:
+    """The plan without the jobs that a check refuses, which join its failures."""
+    tasks: list[Task] = []
+    failures = list(plan.failures)
+    for task in plan.tasks:
+        try:
+            for check, network in product(checks, task.networks):
+                check(task.job, network, plan)
+            tasks.append(task)
+        except InputError as error:
+            failures.append(FailedJob(job=task.job.name, error=error))
+    return replace(plan, tasks=tuple(tasks), failures=tuple(failures))
 
 
 def find_device(name: str) -> torch.device:

@@ -14,6 +14,9 @@ class Silent:
     def job(self, name: str, summary: str) -> None:
         """A job begins: its size and what it brings."""
 
+    def wait(self) -> None:
+        """Nothing is ready to be predicted: a search is still running."""
+
     def start(self, name: str, num_passes: int) -> None:
         """A prediction begins."""
 
@@ -64,6 +67,9 @@ class Live(Silent):
         if text != self.said:
             self.console.print(text, style="bold", markup=False)
         self.said = text
+
+    def wait(self) -> None:
+        self.console.print("searching relatives ...", style="dim", markup=False)
 
     def warn(self, job: str, text: str) -> None:
         self.console.print(f"{job}  {text}", style="yellow", markup=False)

@@ -1,156 +1,174 @@
-"""From a checked plan to results: every network is loaded once, every job ends as done or failed."""
+"""From a checked plan to results: every job is searched, predicted, and ends as done or failed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
 
-from foldwright import interrupts, kernels
+from foldwright import kernels
 from foldwright.errors import InputError
-from foldwright.io.job import Job
-from foldwright.pipeline.features import Featuriser, warnings_of
+from foldwright.pipeline.ahead import Ahead
 from foldwright.pipeline.folder import explain
-from foldwright.pipeline.infer import Runner, build
-from foldwright.pipeline.plan import Network, Plan
+from foldwright.pipeline.plan import Plan, Task
 from foldwright.pipeline.progress import Silent
-from foldwright.pipeline.question import job_digest, prediction_digest
-from foldwright.pipeline.rank import Confidence
-from foldwright.pipeline.results import FailedJob, Prediction, prediction_name
-from foldwright.pipeline.stages import Stages
-from foldwright.pipeline.write import Writer, read_prediction
+from foldwright.pipeline.question import asked
+from foldwright.pipeline.results import FailedJob, Prediction
+from foldwright.pipeline.searching import Searched, require_searched, search_jobs
+from foldwright.pipeline.states import INTERRUPTED, SEARCHING, WAITING, Entry, Manifest
+from foldwright.pipeline.worker import Worker
 
-NOT_TRAINED = "generated parameters: the coordinates mean nothing"
+MAX_BATCH = 32  # jobs whose searches share a pass over a database
+
+Ready = tuple[Task, Searched | Exception | None]  # None: complete, nothing had to be searched
 
 
 @dataclass
 class Run:
-    """The state of a run: what is finished, and what failed."""
+    """The state of a run: who works, what is held, what failed."""
 
     plan: Plan
     report: Silent
     is_overwriting: bool = False
-    confidences: dict[str, dict[str, Confidence]] = field(default_factory=dict)  # by job and prediction
-    failed: set[str] = field(default_factory=set)
-    keys: dict[tuple[str, str, int], str] = field(default_factory=dict)
-    featuriser: Featuriser = field(default_factory=Featuriser)
+    on_end: Callable[[Path], object] | None = None
+    held: dict[str, ExitStack] = field(default_factory=dict)  # the locks of the jobs at work
+
+    def __post_init__(self):
+        self.worker = Worker(replace(self.plan, tasks=()), self.report, self.is_overwriting)
+        self.manifest = None if self.plan.out is None else Manifest(self.plan.out)
 
     def results(self) -> Iterator[Prediction | FailedJob]:
         """Every prediction and every failure as it happens; the files of a prediction are complete by then."""
-        self.ask()
-        running = {job.name.casefold() for job in self.plan.jobs}
+        tasks = in_order([asked(task, self.plan.options) for task in self.plan.tasks], self.manifest)
+        running = {task.job.name.casefold() for task in tasks}
         for failure in self.plan.failures:
             yield self.fail(failure.job, failure.error, owns_folder=failure.job.casefold() not in running)
+        if self.manifest:
+            self.manifest.add([Entry.of_task(task) for task in self.plan.tasks])
         if self.plan.options.precision == "bfloat16" and not kernels.has_bfloat16(self.plan.device.type):
             self.report.warn("--precision bfloat16", "emulated on this device, many times slower. Use auto or float32.")
-        for job in self.plan.jobs:
-            for warning in warnings_of(job):
-                self.report.warn(job.name, warning)
         try:
-            for network in self.plan.networks:
-                yield from self.results_of(network)
+            for task, searched in self.ready(tasks):
+                yield from self.results_of(task, searched)
         finally:
             self.report.close()
+            self.let_go()
 
-    def ask(self) -> None:
-        """Digest every question once."""
-        options, digests = self.plan.options, {job.name: job_digest(job) for job in self.plan.jobs}
-        for network in self.plan.networks:
-            for job in network.jobs:
-                for seed in options.seeds:
-                    key = prediction_digest(network, digests[job.name], seed, options.precision)
-                    self.keys[network.name, job.name, seed] = key
-
-    def is_done(self, network: Network, job: Job, seed: int) -> bool:
-        """Whether this prediction is in its folder and may stay."""
-        folder = self.plan.folder(job.name)
-        if folder is None or self.is_overwriting:
-            return False
-        return folder.is_done(prediction_name(network.name, seed), self.keys[network.name, job.name, seed])
-
-    def results_of(self, network: Network) -> Iterator[Prediction | FailedJob]:
-        """All jobs of one network, which is loaded if at least one prediction is not there yet."""
-        loading, runner = Stages(self.plan.device), None
-        jobs = [job for job in network.jobs if job.name not in self.failed]
-        seeds = self.plan.options.seeds
-        try:
-            if not all(self.is_done(network, job, seed) for job in jobs for seed in seeds):
-                with loading.measure("weights"):
-                    runner = Runner(network, build(network, self.plan.device), self.plan, loading, self.report)
-        except Exception as error:
-            for job in jobs:
-                yield self.fail(job.name, error)
+    def ready(self, tasks: Sequence[Task]) -> Iterator[Ready]:
+        """The jobs as their searches end. Without anything to search there is no thread."""
+        evidence = self.plan.options.evidence
+        if not any(evidence.searched_sequences(task.job) for task in tasks):
+            yield from chain.from_iterable(self.batches(tasks, largest=1))
             return
-        for job in jobs:
-            yield from self.results_of_job(network, job, runner)
-
-    def results_of_job(self, network: Network, job: Job, runner: Runner | None) -> Iterator[Prediction | FailedJob]:
-        """Every seed of one job with one network."""
+        ahead = Ahead(self.batches(tasks, largest=MAX_BATCH), self.report.wait)
         try:
-            for seed in self.plan.options.seeds:
-                interrupts.check()
-                done = self.is_done(network, job, seed)
-                prediction = self.kept(network, job, seed) if done else self.made(job, seed, runner)
-                self.confidences.setdefault(job.name, {})[prediction.name] = prediction.scores.for_ranking
-                yield prediction
-            self.finish_if_last(network, job)
+            yield from chain.from_iterable(ahead)
+        finally:
+            ahead.stop()
+
+    def batches(self, tasks: Sequence[Task], largest: int) -> Iterator[list[Ready]]:
+        """Jobs searched together: first one, so that the network can begin, then more and more, to share passes."""
+        size, left = 1, list(tasks)
+        elsewhere: list[Task] = []
+        while left:
+            batch, left = left[:size], left[size:]
+            mine = [task for task in batch if self.hold(task)]
+            elsewhere += [task for task in batch if task.job.name not in self.held]
+            yield self.searched(mine)
+            size = min(2 * size, largest)
+        for task in elsewhere:  # their process may be done by now
+            if self.hold(task):
+                yield self.searched([task])
+            else:
+                self.report.warn(task.job.name, "another process works on this job; it is left to that one.")
+
+    def searched(self, tasks: Sequence[Task]) -> list[Ready]:
+        """The jobs with what was found for them; those that are complete need nothing."""
+        evidence = self.plan.options.evidence
+        open_tasks = [task for task in tasks if not self.worker.is_complete(task)]
+        for task in open_tasks:
+            self.set_status(task, SEARCHING if evidence.searched_sequences(task.job) else WAITING)
+        jobs = [task.job for task in open_tasks]
+        found = dict(zip((job.name for job in jobs), search_jobs(jobs, evidence), strict=True))
+        for task in open_tasks:
+            self.set_status(task, WAITING)
+        return [(task, found.get(task.job.name)) for task in tasks]
+
+    def results_of(self, task: Task, searched: Searched | Exception | None) -> Iterator[Prediction | FailedJob]:
+        """One job to its end."""
+        name = task.job.name
+        try:
+            yield from self.worker.results(task, None if searched is None else require_searched(searched))
         except Exception as error:
-            yield self.fail(job.name, error)
+            yield self.fail(name, error)
         except (KeyboardInterrupt, SystemExit):
-            if folder := self.plan.folder(job.name):
-                with suppress(InputError):
-                    folder.set_status("interrupted")
+            self.set_status(task, INTERRUPTED)
             raise
+        self.held.pop(name).close()
+        self.end(name)
 
-    def kept(self, network: Network, job: Job, seed: int) -> Prediction:
-        """A prediction that is there, read from its files."""
-        folder = self.plan.folder(job.name)
-        assert folder is not None
-        self.report.skip(job.name, prediction_name(network.name, seed))
-        return read_prediction(folder, job.name, network.name, seed)
+    def hold(self, task: Task) -> bool:
+        """Whether this job is now ours; no other process begins it until we let it go."""
+        stack = ExitStack()
+        if self.manifest and not stack.enter_context(self.manifest.lock(task.job.name)):
+            return False
+        self.held[task.job.name] = stack
+        return True
 
-    def made(self, job: Job, seed: int, runner: Runner | None) -> Prediction:
-        """A new prediction, in its folder if there is one."""
-        assert runner is not None
-        folder = self.plan.folder(job.name)
-        if folder:
-            folder.set_status("running")
-        stages = runner.new_stages()
-        with stages.measure("features"):
-            example = self.featuriser(job, runner.network, self.plan)
-        prediction = runner.predict(job, example, seed, stages)
-        if folder:
-            key = self.keys[runner.network.name, job.name, seed]
-            prediction = Writer(folder, job, runner.network, self.plan).write(prediction, key, stages)
-        seconds = sum(stages.seconds.values())
-        where = str(folder.file(f"{prediction.name}.cif")) if folder else ""
-        says = str(prediction.scores) + (f" · {NOT_TRAINED}" if runner.network.source.is_rule else "")
-        self.report.finish(job.name, prediction.name, where, says, seconds)
-        return prediction
+    def let_go(self) -> None:
+        """Give up what is held: jobs that were searched and not predicted."""
+        for name, stack in list(self.held.items()):
+            stack.close()
+            del self.held[name]
 
-    def finish_if_last(self, network: Network, job: Job) -> None:
-        """Rank the job's predictions once no network is left to add one."""
-        folder = self.plan.folder(job.name)
-        last = [other for other in self.plan.networks if job in other.jobs][-1]
-        if folder and network is last:
-            folder.finish(self.confidences[job.name])
+    def set_status(self, task: Task, status: str) -> None:
+        """Note how a job stands; where that cannot be written, the job will fail when it has something to say."""
+        if folder := self.plan.folder(task.job.name):
+            with suppress(InputError):
+                folder.set_status(status)
 
     def fail(self, job: str, error: Exception, owns_folder: bool = True) -> FailedJob:
         """Note a failure, in the job's folder too unless another job has it."""
         self.report.fail(job, explain(error))
         folder = self.plan.folder(job)
-        if owns_folder:
-            self.failed.add(job)
-            if folder:
-                with suppress(InputError):  # where nothing can be written any more, the message above has to do
-                    folder.set_failed(error)
+        if owns_folder and folder:
+            with suppress(InputError):  # where nothing can be written any more, the message above has to do
+                folder.set_failed(error)
         return FailedJob(job=job, error=error)
 
+    def end(self, job: str) -> None:
+        """Tell whoever wants to know that a job has ended; what they do with it is no part of its success."""
+        folder = self.plan.folder(job)
+        if self.on_end is None or folder is None:
+            return
+        try:
+            self.on_end(folder.path)
+        except Exception as error:
+            self.report.warn(job, explain(error))
 
-def run(plan: Plan, report: Silent | None = None, is_overwriting: bool = False) -> Iterator[Prediction | FailedJob]:
+
+def in_order(tasks: Sequence[Task], manifest: Manifest | None) -> list[Task]:
+    """Jobs of the same networks together, short ones first; last those in which an earlier run ended without a word."""
+    first = {network.name: i for i, network in reversed(list(enumerate(n for t in tasks for n in t.networks)))}
+
+    def place(task: Task) -> tuple[bool, list[int], int]:
+        was_lost = manifest is not None and manifest.was_lost(task.job.name)
+        return was_lost, [first[network.name] for network in task.networks], task.job.num_residues
+
+    return sorted(tasks, key=place)
+
+
+def run(
+    plan: Plan,
+    report: Silent | None = None,
+    is_overwriting: bool = False,
+    on_end: Callable[[Path], object] | None = None,
+) -> Iterator[Prediction | FailedJob]:
     """Do what was planned; predictions and failures come as they happen.
 
     A prediction that is in its folder already, made from the same input, options and weights, is read and not made
-    again, unless `is_overwriting`.
+    again, unless `is_overwriting`. `on_end` is given the folder of every job that has ended, well or not.
     """
-    return Run(plan, report or Silent(), is_overwriting).results()
+    return Run(plan, report or Silent(), is_overwriting, on_end).results()

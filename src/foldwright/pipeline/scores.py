@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from foldwright.models.af2 import confidence
 from foldwright.models.af2.outputs import AF2Output
+from foldwright.pipeline.pair_scores import Placed, pair_scores
 from foldwright.pipeline.rank import Confidence
 
 
@@ -25,7 +26,7 @@ class Scores:
     ptm: float | None
     iptm: float | None
     chains: dict[str, dict[str, float]]  # by chain name: mean_plddt, ptm
-    chain_pairs: dict[str, dict[str, float]]  # by "A-B": iptm, mean_pae, min_pae
+    chain_pairs: dict[str, dict[str, float]]  # by "A-B": iptm, ipsae, pdockq ..., docs/scores.md
 
     @property
     def mean_plddt(self) -> float:
@@ -47,21 +48,19 @@ def scores_of(output: AF2Output, asym_id: Int[torch.Tensor, " n"], chain_ids: tu
     found, asym_id = output.confidence, asym_id.cpu()
     plddt = found.plddt.cpu().numpy()
     pae = None if found.pae is None else found.pae.cpu().numpy()
-    members = {name: np.flatnonzero(asym_id.numpy() == i) for i, name in enumerate(chain_ids, 1)}
+    members = {name: (asym_id == i).nonzero()[:, 0] for i, name in enumerate(chain_ids, 1)}
     chains = {name: {"mean_plddt": float(plddt[i].mean())} for name, i in members.items()}
-    pairs: dict[str, dict[str, float]] = {}
-    if output.pae_logits is not None and pae is not None:
+    placed = Placed.of_atoms(
+        output.positions.float().cpu(), output.atom_mask.float().cpu(), found.plddt.cpu(), _on_cpu(found.pae)
+    )
+    pairs = {f"{a}-{b}": pair_scores(placed, members[a], members[b]) for a, b in combinations(chain_ids, 2)}
+    if output.pae_logits is not None:
         mask = torch.ones_like(asym_id, dtype=torch.float32)
-        table = confidence.chain_pair_iptm(output.pae_logits.float().cpu(), mask, asym_id)
+        table = confidence.directed_chain_pair_iptm(output.pae_logits.float().cpu(), mask, asym_id).tolist()
         for i, name in enumerate(chain_ids):
-            chains[name]["ptm"] = float(table[i, i])
+            chains[name]["ptm"] = table[i][i]
         for (i, a), (j, b) in combinations(enumerate(chain_ids), 2):
-            between = np.concatenate([block.ravel() for block in _blocks(pae, members[a], members[b])])
-            pairs[f"{a}-{b}"] = {
-                "iptm": float(table[i, j]),
-                "mean_pae": float(between.mean()),
-                "min_pae": float(between.min()),
-            }
+            pairs[f"{a}-{b}"] = _both_ways(table[i][j], table[j][i]) | pairs[f"{a}-{b}"]
     return Scores(
         plddt=plddt,
         pae=pae,
@@ -102,8 +101,13 @@ def pae_record(pae: Float[np.ndarray, "n n"], max_pae: float) -> list[dict[str, 
     return [{"predicted_aligned_error": np.rint(pae).astype(int), "max_predicted_aligned_error": round(max_pae, 2)}]
 
 
-def _blocks(pae: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return pae[np.ix_(a, b)], pae[np.ix_(b, a)]
+def _both_ways(forward: float, backward: float) -> dict[str, float]:
+    """ipTM of two chains: the better direction, aligned on the first, aligned on the second."""
+    return {"iptm": max(forward, backward), "iptm_forward": forward, "iptm_backward": backward}
+
+
+def _on_cpu(values: torch.Tensor | None) -> torch.Tensor | None:
+    return None if values is None else values.cpu()
 
 
 def _number(value: torch.Tensor | None) -> float | None:

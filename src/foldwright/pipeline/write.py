@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from foldwright.io.job import Job
 from foldwright.io.mmcif import read_mmcif
-from foldwright.pipeline.features import warnings_of
 from foldwright.pipeline.folder import JobFolder
 from foldwright.pipeline.plan import Network, Plan
 from foldwright.pipeline.records import machine, read_json, to_json, versions
 from foldwright.pipeline.results import Prediction, prediction_name
 from foldwright.pipeline.scores import pae_record, scores_from_record, scores_record
+from foldwright.pipeline.searching import Searched
 from foldwright.pipeline.stages import Stages
 from foldwright.pipeline.structures import write_structures
 
@@ -29,7 +28,7 @@ class Writer:
     """Writes the predictions of one network on one job."""
 
     folder: JobFolder
-    job: Job
+    searched: Searched
     network: Network
     plan: Plan
 
@@ -43,9 +42,9 @@ class Writer:
         with stages.measure("writing"):
             paths = write_structures(self.folder, prediction, self.remark.get("remark", ""))
             paths |= self.write_scores(prediction)
-        record = self.record(prediction, key, paths, stages)
-        predictions = self.folder.predictions | {prediction.name: record}
-        self.folder.write("run.json", to_json(self.run_record() | {"predictions": predictions}))
+        self.folder.update("execution.json", self.execution_record(), {prediction.name: stages.as_record()})
+        record = self.record(prediction, key, paths)
+        self.folder.update("run.json", self.run_record(), {prediction.name: record})
         return replace(prediction, paths=paths, record=record)
 
     def write_scores(self, prediction: Prediction) -> dict[str, Path]:
@@ -59,7 +58,7 @@ class Writer:
             paths["pae"] = self.folder.write(f"{name}_pae.json", text)
         return paths
 
-    def record(self, prediction: Prediction, key: str, paths: Mapping[str, Path], stages: Stages) -> dict[str, Any]:
+    def record(self, prediction: Prediction, key: str, paths: Mapping[str, Path]) -> dict[str, Any]:
         """How one prediction was made."""
         scores = prediction.scores
         return {
@@ -73,29 +72,25 @@ class Writer:
             "weights": self.network.source.info,
             **self.remark,
             **prediction.record,
-            "stages": stages.as_record(),
             "config": asdict(self.network.config),
         }
 
     def run_record(self) -> dict[str, Any]:
-        """How the job was run: what it was given, and where."""
-        chains = [
-            {
-                "chain": name,
-                "residues": len(chain.sequence),
-                "alignment_rows": 0 if chain.alignment is None else len(chain.alignment),
-                "templates": chain.templates,
-            }
-            for name, chain in zip(self.job.chain_ids, self.job.chains, strict=True)
-        ]
+        """What the job was given and what was used: the same for every run of the same question."""
         return {
-            "job": self.job.name,
-            "source": self.job.source,
-            "chains": chains,
-            "warnings": warnings_of(self.job),
+            "job": self.searched.job.name,
+            "source": self.searched.job.source,
+            "chains": self.searched.chains,
+            "warnings": self.searched.warnings,
             "options": self.plan.options,
             "versions": versions(),
+        }
+
+    def execution_record(self) -> dict[str, Any]:
+        """How it went: where, when and, of each prediction, how long. Differs from run to run."""
+        return {
             "machine": machine(self.plan.device),
+            "search": self.searched.how,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 
