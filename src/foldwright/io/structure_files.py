@@ -9,6 +9,7 @@ from foldwright.io.structure import Structure
 from foldwright.io.text import suffix
 
 _READERS = {".cif": read_mmcif, ".mmcif": read_mmcif, ".pdb": read_pdb, ".ent": read_pdb}
+SUFFIXES = tuple(_READERS)
 
 
 def read_structure(path: str | Path) -> Structure:
