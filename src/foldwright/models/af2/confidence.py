@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from foldwright.metrics.ptm import best_frame, expected_closeness, tm_scale
+
 
 def plddt(logits: Float[Tensor, "*batch n bins"]) -> Float[Tensor, "*batch n"]:
     """The expected lDDT-Calpha, 0 to 100 (AF2 Suppl. 1.9.6)."""
@@ -49,13 +51,8 @@ def predicted_tm_score(
 
     AF2 Suppl. 1.9.7, equations 38-40; AF-Multimer equation 2.
     """
-    size = mask.sum(-1).clamp_min(19)  # d0 is not defined for shorter chains
-    d0 = (1.24 * (size - 15) ** (1 / 3) - 1.8)[..., None, None, None]
-    closeness = 1 / (1 + (pae_centres(logits.shape[-1]).to(logits) / d0).square())
-    tm = (logits.softmax(-1) * closeness).sum(-1)
-    weights = counted * mask[..., :, None] * mask[..., None, :]
-    by_frame = (tm * weights).sum(-1) / (weights.sum(-1) + 1e-8)
-    return by_frame.amax(-1)
+    tm = expected_closeness(logits, pae_centres(logits.shape[-1]), tm_scale(mask.sum(-1)))
+    return best_frame(tm, counted * mask[..., :, None] * mask[..., None, :])
 
 
 def ptm(logits: Float[Tensor, "*batch n n bins"], mask: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
@@ -79,13 +76,25 @@ def chain_ptm(
     return torch.stack([ptm(logits, mask * (asym_id == a)) for a in chains])
 
 
+def directed_chain_pair_iptm(
+    logits: Float[Tensor, "n n bins"], mask: Float[Tensor, " n"], asym_id: Int[Tensor, " n"]
+) -> Float[Tensor, "chains chains"]:
+    """ipTM of every two chains taken alone, aligned on the row's and read at the column's; on the diagonal its pTM."""
+    chains = asym_id[mask > 0].unique()
+    members = [((asym_id == a) & (mask > 0)).nonzero()[:, 0] for a in chains]
+    table = torch.diag_embed(chain_ptm(logits, mask, asym_id))
+    for i, j in torch.cartesian_prod(*[torch.arange(len(chains))] * 2).tolist():
+        if i != j:
+            between = logits[members[i]][:, members[j]]
+            scale = tm_scale(mask[members[i]].sum() + mask[members[j]].sum())
+            tm = expected_closeness(between, pae_centres(logits.shape[-1]), scale)
+            table[i, j] = best_frame(tm, torch.ones_like(tm))
+    return table
+
+
 def chain_pair_iptm(
     logits: Float[Tensor, "n n bins"], mask: Float[Tensor, " n"], asym_id: Int[Tensor, " n"]
 ) -> Float[Tensor, "chains chains"]:
-    """ipTM of every two chains taken alone; on the diagonal the chain's pTM."""
-    chains = asym_id[mask > 0].unique()
-    table = torch.diag_embed(chain_ptm(logits, mask, asym_id))
-    for i, j in torch.combinations(torch.arange(len(chains), device=chains.device)):
-        both = mask * ((asym_id == chains[i]) | (asym_id == chains[j]))
-        table[i, j] = table[j, i] = iptm(logits, both, asym_id)
-    return table
+    """ipTM of every two chains taken alone: the better of both directions; on the diagonal the chain's pTM."""
+    table = directed_chain_pair_iptm(logits, mask, asym_id)
+    return table.maximum(table.T)
