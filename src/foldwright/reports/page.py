@@ -7,17 +7,43 @@ import gzip
 import json
 from functools import cache
 from importlib.resources import files
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+import foldwright
 from foldwright.io.atomic import atomic_write
-from foldwright.reports.markup import Markup, html, tag
+from foldwright.reports.alignments import Depth, read_depths
+from foldwright.reports.markup import Markup, tag
+from foldwright.reports.palette import style_sheet
 from foldwright.reports.results import Model, Results, read_results
+from foldwright.reports.sections import (
+    alignments,
+    chains,
+    failure,
+    header,
+    how,
+    ranking,
+    recycling,
+    summary,
+    templates,
+)
+from foldwright.reports.viewer import viewer
 
-SCRIPTS = ("data.js", "state.js", "palette.js", "structure.js", "page.js")
+SCRIPTS = (
+    "data.js",
+    "state.js",
+    "palette.js",
+    "structure.js",
+    "errors.js",
+    "curve.js",
+    "words.js",
+    "controls.js",
+    "page.js",
+)
 LIBRARY = "3Dmol-min.js"
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 PAE_STEP = 0.2  # angstrom: finer than what the network's bins of 0.5 angstrom can mean
@@ -38,22 +64,56 @@ def write_report(folder: str | Path) -> Path:
 
 def report_html(results: Results) -> str:
     """The whole page."""
+    depths = read_depths(results.folder, results.chains)
+    content = _content(results, depths) if results.models else [failure(results), how(results)]
     body = tag(
         "body",
-        tag("header", tag("h1", results.name)),
-        tag("main", tag("div", id="structure", role="img", aria_label="Structure")),
+        header(results),
+        tag("main", summary(results), *content),
+        footer(),
         *_blobs(results),
         tag("script", Markup("\n".join(map(asset, SCRIPTS))), type="module"),
     )
+    return document(results.name, body)
+
+
+def _content(results: Results, depths: Sequence[Depth]) -> list[Markup | None]:
+    return [
+        viewer(results),
+        ranking(results),
+        chains(results),
+        alignments(results, depths),
+        templates(results),
+        recycling(results),
+        how(results),
+    ]
+
+
+def document(title: str, body: Markup) -> str:
+    """A page that may load nothing, from nowhere: the policy holds even for the library inside it."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"{results.name} · Foldwright"),
-        tag("style", Markup(asset("report.css"))),
+        tag("title", f"{title} · Foldwright"),
+        tag("style", Markup(style_sheet() + asset("report.css"))),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def footer() -> Markup:
+    """Who made the page, and whose work is in it."""
+    return tag(
+        "footer",
+        tag(
+            "p",
+            f"Foldwright {foldwright.__version__}. A prediction is a hypothesis: none of its scores has seen an "
+            "experiment. This file opens without a network and sends nothing. Structure drawn by 3Dmol.js "
+            "(Rego & Koes 2015, BSD licence).",
+        ),
+        class_="quiet",
+    )
 
 
 def _blobs(results: Results) -> list[Markup]:
@@ -72,7 +132,7 @@ def page_data(results: Results) -> dict[str, Any]:
     """What the scripts need to know of the job."""
     return {
         "job": results.name,
-        "chains": [{"name": chain.name, "sequence": chain.sequence} for chain in results.chains],
+        "chains": [{"name": chain.name, "sequence": chain.sequence, "start": chain.start} for chain in results.chains],
         "models": [_model_data(model) for model in results.models],
         "pae_step": PAE_STEP,
     }
@@ -106,6 +166,3 @@ def _blob(name: str, data: bytes) -> Markup:
 def _json(value: Any) -> Markup:
     """JSON that cannot end the element it stands in."""
     return Markup(json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c"))
-
-
-__all__ = ["html", "report_html", "write_report"]

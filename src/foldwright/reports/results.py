@@ -40,6 +40,7 @@ class Model:
     record: Mapping[str, Any]  # of run.json
     scores: Mapping[str, Any]
     structure_file: Path
+    stages: Mapping[str, Any] = field(default_factory=dict)  # seconds and peak memory of each
 
     @cached_property
     def structure(self) -> Structure:
@@ -69,6 +70,7 @@ class Results:
     run: Mapping[str, Any] = field(default_factory=dict)
     status: Mapping[str, Any] = field(default_factory=dict)
     ranking: Mapping[str, Any] = field(default_factory=dict)
+    execution: Mapping[str, Any] = field(default_factory=dict)
     models: Sequence[Model] = ()
 
     @property
@@ -97,6 +99,11 @@ class Results:
         return self.ranking.get("ranked_by", "mean pLDDT")
 
     @property
+    def machine(self) -> Mapping[str, Any]:
+        """Where it ran, and the command."""
+        return self.execution.get("machine") or self.run.get("machine") or {}
+
+    @property
     def remark(self) -> str:
         """What every reader has to know of these numbers."""
         return next((model.record["remark"] for model in self.models if "remark" in model.record), "")
@@ -120,11 +127,13 @@ def read_results(folder: Path) -> Results:
             remedy="Give a folder that `foldwright predict` wrote for a job, or the one that holds several.",
         )
     run, status, ranking = (read_json(folder / name) or {} for name in MARKS)
+    execution = read_json(folder / "execution.json") or run
     predictions = run.get("predictions", {})
     order = [name for name in ranking.get("order", ()) if name in predictions]
     order += sorted((n for n in predictions if n not in order), key=lambda n: -predictions[n].get("mean_plddt", 0))
-    models = tuple(_read_model(folder, name, predictions[name]) for name in order)
-    return Results(folder=folder, run=run, status=status, ranking=ranking, models=models)
+    times = execution.get("predictions", {})
+    models = tuple(_read_model(folder, name, predictions[name], times.get(name) or {}) for name in order)
+    return Results(folder=folder, run=run, status=status, ranking=ranking, execution=execution, models=models)
 
 
 def read_json(path: Path) -> Any:
@@ -141,9 +150,10 @@ def read_json(path: Path) -> Any:
         raise InputError(f"cannot be read: {error}.", file=path, remedy="Predict the job again.") from error
 
 
-def _read_model(folder: Path, name: str, record: Mapping[str, Any]) -> Model:
+def _read_model(folder: Path, name: str, record: Mapping[str, Any], times: Mapping[str, Any]) -> Model:
     structure, scores = folder / f"{name}.cif", read_json(folder / f"{name}_scores.json")
     for path, is_there in ((structure, structure.is_file()), (folder / f"{name}_scores.json", scores is not None)):
         if not is_there:
             raise InputError("is missing.", file=path, remedy="Run the same `foldwright predict` command again.")
-    return Model(name=name, record=record, scores=scores, structure_file=structure)
+    stages = times.get("stages", times)
+    return Model(name=name, record=record, scores=scores, structure_file=structure, stages=stages)

@@ -1,15 +1,13 @@
 // Puts the views on the page and the page's controls in their hands.
 
 async function start() {
-  const box = document.getElementById("structure");
-  if (!box) return;
+  const box = byId("structure");
   const view = new StructureView(box);
-  try {
-    await view.start();
-  } catch (fault) {
-    box.textContent = `This browser cannot draw the structure (${fault.message}).`;
-  }
+  connectControls(view);
+  for (const picture of document.querySelectorAll("#plddt svg")) new Curve(picture);
+  const map = byId("errors") && new ErrorMap(byId("errors"));
+  await Promise.all([map?.paint(), view.start().catch((fault) => view.giveUp(fault))]);
   document.body.dataset.ready = "yes";
 }
 
-start();
+if (byId("structure")) start();

@@ -4,18 +4,67 @@ class StructureView {
   constructor(box) {
     this.box = box;
     this.shown = "cartoon";
-    this.styled = new Map();
   }
 
   async start() {
     const script = document.createElement("script");
     script.textContent = await unpackText("library");
     document.head.append(script);
+    const still = this.box.querySelector(".still");
     this.viewer = window.$3Dmol.createViewer(this.box, { backgroundColor: colour("canvas"), antialias: true });
+    if (!this.viewer) throw new Error("it has no WebGL");
     state.on("model", () => this.load());
     state.on("selection colouring palette", () => this.paint());
     state.on("hover", () => this.mark());
+    this.listen();
     await this.load();
+    still?.remove();
+  }
+
+  /** Keep the still picture, and say why nothing moves. */
+  giveUp(fault) {
+    const words = document.createElement("p");
+    words.className = "quiet";
+    words.textContent = `This browser draws a still picture only: ${fault.message}.`;
+    this.box.after(words);
+    this.viewer = null;
+    this.box.dataset.still = "yes";
+  }
+
+  /** Pointer, wheel and keys. The wheel scrolls the page unless the structure was clicked, or Ctrl is held. */
+  listen() {
+    const { box } = this;
+    box.addEventListener("pointermove", (event) => event.buttons || this.point(event));
+    box.addEventListener("pointerleave", () => state.set({ hover: null }));
+    box.addEventListener("pointerdown", (event) => (this.pressed = [event.clientX, event.clientY]), true);
+    box.addEventListener("pointerup", (event) => this.release(event), true);
+    const isAsked = (event) => event.ctrlKey || document.activeElement === box;
+    box.addEventListener("wheel", (event) => isAsked(event) || event.stopPropagation(), true);
+    box.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  point(event) {
+    const i = this.pick(event.clientX, event.clientY);
+    if (i !== null || state.hover) state.set({ hover: i === null ? null : { row: i, column: i } });
+  }
+
+  /** A click selects the residue under it; a click beside the structure clears the selection. */
+  release(event) {
+    const [x, y] = this.pressed ?? [Infinity, Infinity];
+    if (Math.hypot(event.clientX - x, event.clientY - y) > 4) return;
+    this.box.focus({ preventScroll: true });
+    const i = this.pick(event.clientX, event.clientY);
+    state.set({ selection: i === null ? null : { rows: [i, i], columns: [i, i] } });
+  }
+
+  key(event) {
+    const turns = { ArrowLeft: ["y", -10], ArrowRight: ["y", 10], ArrowUp: ["x", -10], ArrowDown: ["x", 10] };
+    const zooms = { "+": 1.2, "=": 1.2, "-": 1 / 1.2 };
+    if (turns[event.key]) this.viewer.rotate(turns[event.key][1], turns[event.key][0]);
+    else if (zooms[event.key]) this.viewer.zoom(zooms[event.key]);
+    else if (event.key === "Home") this.reset();
+    else return;
+    event.preventDefault();
   }
 
   async load() {
@@ -55,7 +104,7 @@ class StructureView {
 
   show(what) {
     this.shown = what;
-    this.paint();
+    if (this.viewer) this.paint();
   }
 
   /** Balls at the residues under the pointer, joined by a line where they are two. */
@@ -87,15 +136,11 @@ class StructureView {
   }
 
   reset() {
-    this.viewer.zoomTo({}, 300);
+    this.viewer?.zoomTo({}, 300);
   }
 
-  turn(axis, degrees) {
-    this.viewer.rotate(degrees, axis);
-  }
-
-  zoom(factor) {
-    this.viewer.zoom(factor, 100);
+  picture() {
+    return this.viewer.pngURI();
   }
 }
 
@@ -103,7 +148,7 @@ class StructureView {
 function residueColours() {
   const own = ownColours();
   const chosen = state.selection;
-  if (!chosen) return own;
+  if (!chosen || state.colouring === "error") return own;
   const [faint, row, column] = ["faint", "row", "column"].map(colour);
   return own.map((_, i) => (isWithin(i, chosen.rows) ? row : isWithin(i, chosen.columns) ? column : faint));
 }
@@ -111,7 +156,7 @@ function residueColours() {
 function ownColours() {
   if (state.colouring === "chain") return RESIDUES.map(({ order }) => colour(`chain${order % 8}`));
   if (state.colouring === "position") return rainbow();
-  if (state.colouring === "error" && state.hoveredError) return state.hoveredError;
+  if (state.colouring === "error") return errorColours();
   const classes = [0, 1, 2, 3].map((i) => colour(`class${i}`));
   return DATA.models[state.model].plddt.map((value) => classes[confidenceClass(value)]);
 }
@@ -123,4 +168,14 @@ function rainbow() {
     const length = DATA.chains[order].sequence.length;
     return hexOf(table[Math.round((255 * (number - 1)) / Math.max(1, length - 1))]);
   });
+}
+
+/** The error expected of each residue when the first one selected is laid in place; that one stands out. */
+function errorColours() {
+  const errors = state.errors[state.model];
+  const from = state.selection?.rows[0];
+  if (!errors || from === undefined) return RESIDUES.map(() => colour("faint"));
+  const table = ramp(colour("errors").split(" "));
+  const shade = (error) => hexOf(table[Math.min(230, Math.round((255 * error) / DATA.models[state.model].max_pae))]);
+  return RESIDUES.map((_, i) => (i === from ? colour("row") : shade(errors[from * RESIDUES.length + i])));
 }

@@ -1,0 +1,75 @@
+// What is pointed at and what is selected, in words.
+
+const CLASS_NAMES = ["very high", "confident", "low", "very low"];
+const HINT = document.getElementById("readout")?.textContent;
+
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function span([first, last]) {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
+function errorBetween(row, column) {
+  const errors = state.errors[state.model];
+  return errors ? errors[row * RESIDUES.length + column] : null;
+}
+
+function confidenceWords(residue) {
+  const value = DATA.models[state.model].plddt[residue];
+  return `pLDDT ${value.toFixed(1)} (${CLASS_NAMES[confidenceClass(value)]})`;
+}
+
+function hoverWords({ row, column }) {
+  if (row === column) return `${residueName(row)}: ${confidenceWords(row)}`;
+  const error = errorBetween(row, column);
+  const seen = error === null ? "" : ` Laid on ${residueName(row)}, ${residueName(column)} is expected to be off by ${error.toFixed(1)} Å.`;
+  return `${residueName(row)}: ${confidenceWords(row)}; ${residueName(column)}: ${confidenceWords(column)}.${seen}`;
+}
+
+function selectionWords({ rows, columns }) {
+  const plddt = (range) => mean(span(range).map((i) => DATA.models[state.model].plddt[i])).toFixed(1);
+  const isOne = rows[0] === columns[0] && rows[1] === columns[1];
+  const what = isOne
+    ? `Selected ${rangeName(rows)}: mean pLDDT ${plddt(rows)}`
+    : `Selected ${rangeName(rows)} (mean pLDDT ${plddt(rows)}) and ${rangeName(columns)} (${plddt(columns)})`;
+  if (!state.errors[state.model]) return `${what}.`;
+  const error = mean(span(rows).map((row) => mean(span(columns).map((column) => errorBetween(row, column)))));
+  return `${what}; mean expected error ${error.toFixed(1)} Å.`;
+}
+
+function writeWords() {
+  const parts = [state.selection && selectionWords(state.selection), state.hover && hoverWords(state.hover)];
+  document.getElementById("readout").textContent = parts.filter(Boolean).join(" · ") || HINT;
+}
+
+function describeModel() {
+  const plddt = DATA.models[state.model].plddt;
+  const shares = CLASS_NAMES.map((name, i) => {
+    const share = plddt.filter((value) => confidenceClass(value) === i).length / plddt.length;
+    return `${Math.round(100 * share)}% ${name}`;
+  });
+  return `${DATA.models[state.model].name}: mean pLDDT ${mean(plddt).toFixed(1)}; ${shares.join(", ")}.`;
+}
+
+/** Every residue with its pLDDT, made when it is asked for. */
+function residueTable() {
+  const table = document.createElement("table");
+  table.createCaption().textContent = `pLDDT of every residue, ${DATA.models[state.model].name}`;
+  const head = table.createTHead().insertRow();
+  for (const title of ["residue", "pLDDT", "confidence"]) {
+    const cell = document.createElement("th");
+    cell.scope = "col";
+    cell.textContent = title;
+    head.append(cell);
+  }
+  const body = table.createTBody();
+  DATA.models[state.model].plddt.forEach((value, i) => {
+    const row = body.insertRow();
+    for (const text of [residueName(i), value.toFixed(1), CLASS_NAMES[confidenceClass(value)]]) {
+      row.insertCell().textContent = text;
+    }
+  });
+  return table;
+}

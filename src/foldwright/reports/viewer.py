@@ -1,0 +1,132 @@
+"""The part of the page that scripts bring to life: structure, error map, pLDDT curve and what governs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from foldwright.reports.markup import Markup, table, tag
+from foldwright.reports.palette import CLASSES
+from foldwright.reports.plots import backbone_plot
+from foldwright.reports.results import Chain, Model, Results
+from foldwright.reports.sections import plddt_figure, section
+from foldwright.reports.svg import svg
+from foldwright.reports.words import describe_errors, describe_plddt
+
+BLOCKS = 8  # of residues in the table of errors of a single chain
+
+
+def viewer(results: Results) -> Markup:
+    """Everything about the model that is chosen; without scripts, the best one as a still picture."""
+    has_errors = any(model.pae is not None for model in results.models)
+    return section(
+        "look",
+        "Structure and confidence",
+        tag("noscript", tag("p", "Scripts are off: the pictures below are still ones.", class_="quiet")),
+        _controls(results, has_errors),
+        tag("div", _structure(results), _errors(results) if has_errors else None, class_="pair-of-views"),
+        tag("p", "Point at a residue, or drag over the map or the curve.", id="readout", role="status"),
+        plddt_figure(results),
+        tag("p", describe_plddt(results.models[0].plddt, results.chains), id="plddt-says"),
+        tag("details", tag("summary", "Every residue as a table"), tag("div", id="residue-table"), id="residues"),
+        *(_error_tables(results) if has_errors else ()),
+    )
+
+
+def _controls(results: Results, has_errors: bool) -> Markup:
+    models = {str(i): model.name for i, model in enumerate(results.models)}
+    colourings = {"plddt": "pLDDT", "chain": "chain", "position": "place in the chain"}
+    colourings |= {"error": "error seen from the selection"} if has_errors else {}
+    styles = {"cartoon": "cartoon", "sticks": "cartoon and side chains", "trace": "backbone trace"}
+    return tag(
+        "div",
+        _select("model", "Model", models) if len(models) > 1 else None,
+        _select("colouring", "Colour by", colourings),
+        _select("style", "Show as", styles),
+        tag("label", tag("input", type="checkbox", id="safe"), " colour-blind safe"),
+        tag("button", "Reset view", type="button", id="reset"),
+        tag("button", "Clear selection", type="button", id="clear", disabled=True),
+        tag("button", "Save picture", type="button", id="save-picture"),
+        tag("button", "Save structure", type="button", id="save-structure"),
+        class_="controls",
+        role="group",
+        aria_label="What is shown",
+    )
+
+
+def _select(name: str, label: str, options: dict[str, str]) -> Markup:
+    found = (tag("option", text, value=value) for value, text in options.items())
+    return tag("label", f"{label} ", tag("select", *found, id=name))
+
+
+def _structure(results: Results) -> Markup:
+    key = [
+        tag("li", tag("span", class_=f"swatch b-class{i}", aria_hidden="true"), f" {name} ({low}-{high})")
+        for i, (low, high, name) in enumerate(CLASSES)
+    ]
+    return tag(
+        "figure",
+        tag(
+            "div",
+            svg(backbone_plot(results, results.models[0]), class_="still"),
+            id="structure",
+            tabindex="0",
+            role="application",
+            aria_label="Structure in three dimensions. Arrow keys turn it, plus and minus zoom, Home resets it.",
+        ),
+        tag("figcaption", tag("span", "pLDDT: "), tag("ul", *key, class_="key"), id="structure-key"),
+    )
+
+
+def _errors(results: Results) -> Markup:
+    best = next(model for model in results.models if model.pae is not None)
+    assert best.pae is not None
+    return tag(
+        "figure",
+        tag(
+            "canvas",
+            id="errors",
+            tabindex="0",
+            role="application",
+            aria_label="Map of the predicted aligned error. "
+            f"{describe_errors(best.pae, results.chains)} Arrow keys move a cursor, with Shift they select a block, "
+            "Escape clears. The same as a table below.",
+        ),
+        tag(
+            "figcaption",
+            tag("span", "0 Å"),
+            tag("span", class_="ramp", aria_hidden="true"),
+            tag("span", f"{best.max_pae:.0f} Å", id="errors-top"),
+            tag("span", "expected error of the column's residue when the row's is laid in place", class_="quiet"),
+            class_="key",
+        ),
+    )
+
+
+def _error_tables(results: Results) -> Iterator[Markup]:
+    """The error map in words: means over blocks, for those who cannot see it."""
+    parts = [
+        tag("div", _error_table(results, model), data_model=i)
+        for i, model in enumerate(results.models)
+        if model.pae is not None
+    ]
+    yield tag("details", tag("summary", "Expected errors as a table"), *parts)
+
+
+def _error_table(results: Results, model: Model) -> Markup:
+    assert model.pae is not None
+    blocks = list(_blocks(results.chains))
+    rows = [[name, *(f"{model.pae[a:b, c:d].mean():.1f}" for _, c, d in blocks)] for name, a, b in blocks]
+    caption = f"Mean expected error in Å, {model.name}: rows are laid in place, columns are looked at"
+    return table(caption, ["residues", *(name for name, _, _ in blocks)], rows)
+
+
+def _blocks(chains: tuple[Chain, ...]) -> Iterator[tuple[str, int, int]]:
+    """Names and borders: the chains, or equal parts of a single one."""
+    if len(chains) > 1:
+        yield from ((chain.name, chain.start, chain.stop) for chain in chains)
+        return
+    length = len(chains[0].sequence)
+    borders = np.unique(np.linspace(0, length, min(BLOCKS, length) + 1).round().astype(int)).tolist()
+    yield from ((f"{a + 1}-{b}", a, b) for a, b in zip(borders, borders[1:], strict=False))

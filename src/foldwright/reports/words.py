@@ -1,0 +1,170 @@
+"""What the numbers mean, in words: definitions for the tables, a verdict for the reader, descriptions for those who
+cannot see the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from foldwright.reports.alignments import IDENTITIES, Depth
+from foldwright.reports.palette import CLASSES, confidence_class
+from foldwright.reports.results import Chain, Model, Results
+
+
+@dataclass(frozen=True)
+class Score:
+    """One score of the files: the name people use, its range, and what it says."""
+
+    label: str
+    range: str
+    meaning: str
+    digits: int = 2
+
+
+SCORES: Mapping[str, Score] = {
+    "mean_plddt": Score(
+        "mean pLDDT",
+        "0 to 100",
+        "How well each residue's surroundings are expected to agree with the true structure, averaged. Local: it says "
+        "nothing about how domains or chains lie to each other (AF2 Suppl. 1.9.6).",
+    ),
+    "ptm": Score(
+        "pTM",
+        "0 to 1",
+        "Expected TM-score of the whole structure. Above 0.5 the fold is probably right. Large parts dominate it, and "
+        "a disordered tail lowers it (AF2 Suppl. 1.9.7).",
+    ),
+    "iptm": Score(
+        "ipTM",
+        "0 to 1",
+        "The same, of how chains lie to each other. Above 0.8 usually right, below 0.6 usually wrong, between them "
+        "open. Disordered ends lower it (AF-Multimer, section 2.5).",
+    ),
+    "ipsae": Score(
+        "ipSAE",
+        "0 to 1",
+        "ipTM over those pairs of residues only whose expected error is below 10 Å, so that disordered ends do not lower "
+        "it; the better of the two directions (Dunbrack 2025, d0res).",
+    ),
+    "pdockq": Score(
+        "pDockQ",
+        "0 to 0.74",
+        "DockQ expected from the number of contacts and the pLDDT of the residues that make them; above 0.23 the "
+        "interface is probably acceptable (Bryant et al. 2022).",
+    ),
+    "pdockq2": Score(
+        "pDockQ2",
+        "0 to 1",
+        "DockQ expected from the pLDDT and the expected errors of the contacts; above 0.23 probably acceptable "
+        "(Zhu et al. 2023).",
+    ),
+    "lis": Score(
+        "LIS",
+        "0 to 1",
+        "How small the expected errors are where they are below 12 Å at all; sees small interfaces between flexible "
+        "chains (Kim et al. 2024).",
+    ),
+    "contacts": Score("contacts", "count", "Pairs of residues whose Cβ lie within 8 Å in the model.", digits=0),
+    "interface_plddt": Score(
+        "interface pLDDT", "0 to 100", "The mean pLDDT of the residues that make contacts.", digits=1
+    ),
+    "mean_pae": Score("mean PAE", "Å, lower is better", "The mean expected error between the two chains.", digits=1),
+    "min_pae": Score("lowest PAE", "Å, lower is better", "The smallest expected error between them.", digits=1),
+}
+
+PAIR_SCORES = ("iptm", "ipsae", "pdockq", "pdockq2", "lis", "contacts", "interface_plddt", "mean_pae", "min_pae")
+
+
+def verdicts(results: Results) -> Iterator[tuple[str, str, str]]:
+    """For each headline score of the best model: its name, its value, and what it says of this structure."""
+    if not results.models:
+        return
+    scores = results.models[0].scores
+    yield "mean pLDDT", f"{scores['mean_plddt']:.1f}", _of_plddt(scores["mean_plddt"])
+    if scores.get("ptm") is not None:
+        yield "pTM", f"{scores['ptm']:.2f}", _of_ptm(scores["ptm"])
+    if scores.get("iptm") is not None:
+        yield "ipTM", f"{scores['iptm']:.2f}", _of_iptm(scores["iptm"])
+
+
+def _of_plddt(value: float) -> str:
+    return (
+        "Each part is expected to be accurate, most side chains included.",
+        "The course of the backbone is expected to be right; side chains less so.",
+        "Parts may be right; look at the colours before you trust one.",
+        "Not to be trusted, or disordered: such regions often have no fixed structure.",
+    )[confidence_class(value)]
+
+
+def _of_ptm(value: float) -> str:
+    if value > 0.8:
+        return "The arrangement of the whole is expected to be right."
+    if value > 0.5:
+        return "The overall fold is probably right; domains may be turned against each other."
+    return "The arrangement of the whole is not to be trusted, even where parts of it are."
+
+
+def _of_iptm(value: float) -> str:
+    if value > 0.8:
+        return "How the chains lie to each other is expected to be right."
+    if value > 0.6:
+        return "How the chains lie to each other may be right or wrong."
+    return "How the chains lie to each other is not to be trusted; they may not bind at all."
+
+
+def describe_plddt(plddt: Float[np.ndarray, " n"], chains: Sequence[Chain]) -> str:
+    """Shares of the four classes, and where confidence is lowest."""
+    classes = np.array([confidence_class(value) for value in plddt])
+    shares = [f"{100 * (classes == i).mean():.0f}% {name}" for i, (_, _, name) in enumerate(CLASSES)]
+    doubtful = stretches(classes == len(CLASSES) - 1, chains)
+    where = f" Very low: {', '.join(doubtful)}." if doubtful else ""
+    return f"Mean {plddt.mean():.1f}: {', '.join(shares)}.{where}"
+
+
+def stretches(chosen: Bool[np.ndarray, " n"], chains: Sequence[Chain], most: int = 8) -> list[str]:
+    """Runs of chosen residues as people write them: A 1-7; the longest ones, in their order."""
+    runs = [
+        (chain, [i - chain.start + 1 for i in run])
+        for chain in chains
+        for is_chosen, run in groupby(range(chain.start, chain.stop), key=lambda i: bool(chosen[i]))
+        if is_chosen
+    ]
+    longest = sorted(sorted(range(len(runs)), key=lambda k: -len(runs[k][1]))[:most])
+    names = [f"{runs[k][0].name} " if len(chains) > 1 else "" for k in longest]
+    found = [f"{name}{_span(runs[k][1])}" for name, k in zip(names, longest, strict=True)]
+    return found + ([f"and {len(runs) - most} shorter stretches"] if len(runs) > most else [])
+
+
+def describe_errors(pae: Float[np.ndarray, "n n"], chains: Sequence[Chain]) -> str:
+    """Mean errors within and between chains."""
+    blocks = [(a, b, float(pae[a.start : a.stop, b.start : b.stop].mean())) for a in chains for b in chains]
+    within = ", ".join(f"{a.name} {value:.1f} Å" for a, b, value in blocks if a is b)
+    text = f"Mean expected error within chains: {within}."
+    between = [value for a, b, value in blocks if a is not b]
+    return text + (f" Between chains: {min(between):.1f} to {max(between):.1f} Å." if between else "")
+
+
+def describe_depth(depth: Depth) -> str:
+    """How many sequences, and where they are few."""
+    total = depth.total
+    close = sum(rows for rows, bound in zip(depth.class_rows, IDENTITIES, strict=True) if bound >= 0.5)
+    return (
+        f"{depth.rows:,} sequences, the query among them; {close:,} are at least 50% identical to it. "
+        f"Half of the positions are covered by {int(np.median(total)):,} or more, the thinnest by {int(total.min()):,}."
+    )
+
+
+def describe_recycling(model: Model) -> str:
+    """The first and the last step of the recycling passes."""
+    moved = model.record.get("moved_angstrom") or []
+    if not moved:
+        return "One pass only; nothing to compare."
+    return f"{model.name}: {moved[0]:.2f} Å in the first recycle, {moved[-1]:.2f} Å in the last of {len(moved)}."
+
+
+def _span(numbers: Sequence[int]) -> str:
+    return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}"
