@@ -34,6 +34,11 @@ class TemplateHit:
     probability: float | None
     e_value: float
 
+    @classmethod
+    def of_name(cls, name: str, index: int, e_value: float = 0.0) -> "TemplateHit":
+        """A hit of which only the name is known, `1abc_A`: its alignment is to be made."""
+        return cls(index, name, 0, None, "", "", [], [], None, e_value)
+
     @property
     def pdb_id(self) -> str:
         """Lower-case PDB code: `1abc` of `1ABC_A ...`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -47,6 +47,10 @@ class TemplateFilters:
         if self.max_date is not None and not _is_date(self.max_date):
             message = f'"{self.max_date}" is no date.'
             raise InputError(message, field="max_date", remedy="Write year-month-day: 2021-09-30.")
+        for name, least in {"max_templates": 0, "min_length": 1, "min_coverage": 0, "max_subsequence": 0}.items():
+            if getattr(self, name) < least:
+                message = f"{getattr(self, name)} is not possible."
+                raise InputError(message, field=name, remedy=f"Give at least {least}.")
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,8 @@ def hit_name(hit: TemplateHit) -> str:
 def check_hit(hit: TemplateHit, query: str, filters: TemplateFilters) -> None:
     """What can be said before a structure is read (AF2 Suppl. 1.2.3)."""
     letters = _letters(hit)
+    if not letters:
+        return  # only its name is known
     aligned = [(q, h) for q, h in zip(hit.query, hit.hit_sequence, strict=True) if "-" not in (q, h)]
     if len(letters) < filters.min_length:
         raise _NoTemplate(f"fewer than {filters.min_length} residues")
@@ -146,6 +152,9 @@ def _template(
         raise _NoTemplate(f"{file.name} cannot be used: {error.message.rstrip('.')}") from error
     _check_date(structure, filters)
     chain = chain_of_hit(hit, structure)
+    if not _letters(hit):
+        hit = aligned_hit(hit, query, chain.sequence)
+        check_hit(hit, query, filters)
     mapping = mapping_of_hit(hit, chain.sequence)
     _check_chain(chain, mapping, query, filters)
     row = "".join(chain.sequence[mapping[i]] if i in mapping else "-" for i in range(len(query)))
@@ -184,7 +193,8 @@ def chain_of_hit(hit: TemplateHit, structure: Structure) -> Structure:
     """The chain that a hit names, or where it is gone another with the same residues, or the only one there is."""
     chains = [structure.chain(name) for name in structure.chain_ids]
     named = [chain for chain in chains if chain.chain_ids[0] == hit.chain_id]
-    same = [chain for chain in chains if place_of(_letters(hit), chain.sequence) is not None]
+    letters = _letters(hit)
+    same = [chain for chain in chains if letters and place_of(letters, chain.sequence) is not None]
     alone = chains if len(chains) == 1 else []
     if not (named or same or alone):
         raise _NoTemplate(f"its file has no such protein chain, only {', '.join(structure.chain_ids)}")
@@ -203,6 +213,24 @@ def mapping_of_hit(hit: TemplateHit, sequence: str) -> dict[int, int]:
     pairs = ((q, h - start) for q, h in zip(hit.indices_query, hit.indices_hit, strict=True) if q >= 0 and h >= 0)
     found = place if isinstance(place, dict) else dict(enumerate(place))
     return {q: found[h] for q, h in pairs if h in found}
+
+
+def aligned_hit(hit: TemplateHit, query: str, sequence: str) -> TemplateHit:
+    """A hit of which only the name is known, with the alignment of its chain to the query."""
+    match = align(query, sequence)
+    if match.is_by_chance:
+        raise _NoTemplate("unrelated chains resemble the query as much")
+    column = {place: q for q, place in match.mapping.items()}
+    places = list(range(min(column), max(column) + 1))
+    columns = [column.get(place, -1) for place in places]
+    return replace(
+        hit,
+        aligned_cols=len(match.mapping),
+        query="".join("-" if q < 0 else query[q] for q in columns),
+        hit_sequence=sequence[places[0] : places[-1] + 1],
+        indices_query=columns,
+        indices_hit=places,
+    )
 
 
 def place_of(letters: str, sequence: str, near: int = 0) -> int | None:
