@@ -68,3 +68,16 @@ def test_scores_of_chains_are_those_of_the_chains_alone(logits, chains):
     torch.testing.assert_close(table[0, 2], expected)
     assert table.shape == (3, 3)
     assert table.std() > 1e-4
+
+
+def test_each_direction_of_two_chains_is_read_at_the_other(logits, chains):
+    mask = torch.ones(24).double()
+    mask[20] = 0
+    table = confidence.directed_chain_pair_iptm(logits, mask, chains)
+    assert (table - table.T).abs().max() > 1e-3
+    first, second = chains == 1, (chains == 3) & (mask > 0)
+    d0 = 1.24 * (19 - 15) ** (1 / 3) - 1.8  # 15 residues, counted as 19
+    close = (logits.softmax(-1) / (1 + (confidence.pae_centres() / d0) ** 2)).sum(-1)
+    torch.testing.assert_close(table[0, 2], close[first][:, second].mean(1).max())
+    torch.testing.assert_close(table[2, 0], close[second][:, first].mean(1).max())
+    torch.testing.assert_close(table.diagonal(), confidence.chain_ptm(logits, mask, chains))
