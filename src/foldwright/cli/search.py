@@ -48,6 +48,7 @@ def search(
         list[str] | None, Option(metavar="STEP=ROWS", help="Keep so many rows of a step, e.g. mgnify=5000; repeat.")
     ] = None,
     templates: Annotated[bool, Option(help="Whether to search for templates too.")] = True,
+    gpu: Annotated[bool, Option("--gpu", help="Let MMseqs2 search on a GPU.")] = False,
     threads: Annotated[int | None, Option(help="CPU threads of one search. Default: all.")] = None,
     cache: Annotated[Path | None, Option(help="Folder that keeps results. Default: the cache of this system.")] = None,
     refresh: Annotated[bool, Option("--refresh", help="Search again what was searched before.")] = False,
@@ -71,6 +72,7 @@ def search(
         engine=engine,
         max_rows=parse_max_rows(max_rows or ()),
         templates=templates,
+        gpu=gpu,
         cache=cache,
         refresh=refresh,
         threads=threads,
@@ -105,8 +107,8 @@ def warn_of_demo(options: SearchOptions) -> None:
     if options.preset == "local" and options.folder is None:
         print(
             "note: no folder of databases is set, so the small set that comes with the program is searched. It is "
-            "there to try things out: most proteins have no relatives in it. Name a folder with --databases, fetch one with "
-            "`foldwright databases fetch`, or ask the public server with --preset colabfold --engine server.",
+            "there to try things out: most proteins have no relatives in it. Name a folder with --databases, fetch one "
+            "with `foldwright databases fetch`, or ask the public server with --preset colabfold --engine server.",
             file=sys.stderr,
         )
 

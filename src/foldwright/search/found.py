@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from foldwright.io.alignment import Alignment
 from foldwright.io.hhr import TemplateHit
-from foldwright.search.parameters import Parameters
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,6 @@ class Database:
     path: Path
 
 
-@runtime_checkable
 class Program(Protocol):
     """One program, in this process or installed.
 
@@ -62,7 +60,7 @@ class Program(Protocol):
         self,
         queries: Sequence[Query],
         databases: Sequence[Database],
-        parameters: Parameters,
+        parameters: Any,  # those of its kind
         max_rows: int | None,
         threads: int,
     ) -> Iterable[Found]:

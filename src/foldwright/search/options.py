@@ -9,7 +9,7 @@ from pathlib import Path
 
 from foldwright.errors import InputError
 from foldwright.io.cache_folder import cache_folder
-from foldwright.search.recipes import LOCAL, PRESETS
+from foldwright.search.recipes import COLABFOLD, LOCAL, PRESETS
 
 ENGINES = ("auto", "pyhmmer", "programs", "server")
 
@@ -25,6 +25,7 @@ class SearchOptions:
                 do the step, else a program, and never the server
     max_rows    rows kept of single steps, by their name, instead of the recipe's
     templates   whether steps that find templates are run
+    gpu         whether MMseqs2 searches on a GPU
     cache       folder of results; None is the cache of this system
     refresh     search again even what the cache holds
     threads     CPU threads of one search; None is all of them
@@ -37,6 +38,7 @@ class SearchOptions:
     engine: str = "auto"
     max_rows: Mapping[str, int] = field(default_factory=dict)
     templates: bool = True
+    gpu: bool = False
     cache: Path | None = None
     refresh: bool = False
     threads: int | None = None
@@ -44,6 +46,7 @@ class SearchOptions:
     def __post_init__(self):
         _check_choice("--preset", self.preset, PRESETS)
         _check_choice("--engine", self.engine, ENGINES)
+        self._check_engine()
         for name, value in {
             "--threads": self.threads,
             **{f"--max-rows {k}": v for k, v in self.max_rows.items()},
@@ -53,6 +56,14 @@ class SearchOptions:
         if self.folder is not None and not self.folder.is_dir():
             remedy = "Give a folder, or make one with `foldwright databases fetch`."
             raise InputError("no such folder of databases.", file=self.folder, field="--databases", remedy=remedy)
+
+    def _check_engine(self) -> None:
+        if self.engine == "server" and self.preset != COLABFOLD:
+            remedy = f"Choose --preset {COLABFOLD} with it."
+            raise InputError(f"the server does not search {self.preset}.", field="--engine", remedy=remedy)
+        if self.gpu and (self.preset != COLABFOLD or self.engine == "server"):
+            remedy = f"Choose --preset {COLABFOLD} --engine programs, or leave --gpu out."
+            raise InputError("only MMseqs2 on this machine searches on a GPU.", field="--gpu", remedy=remedy)
 
     @property
     def folder(self) -> Path | None:

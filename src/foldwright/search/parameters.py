@@ -24,7 +24,7 @@ class Nhmmer:
 
     e_value: float = 1e-3
     incE: float = 1e-3
-    F3: float = 5e-5
+    F3: float = 1e-5
     F3_short: float = 0.02
     short: int = 50  # nucleotides
 
@@ -74,6 +74,7 @@ class Mmseqs:
     max_seqs: int = 10_000
     qsc: float = 0.8
     max_seq_id: float = 0.95
+    max_accept: int = 100_000
     diff: int = 3000
     filter_min_enable: int = 1000
     gpu: bool = False

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from foldwright.errors import InputError
+from foldwright.io.alignment import Alignment
 from foldwright.search import recipes
 from foldwright.search.cache import key_of
 from foldwright.search.found import Database, Program, Query
 from foldwright.search.identity import Identity, identify
 from foldwright.search.options import SearchOptions
+from foldwright.search.parameters import Mmseqs
 from foldwright.search.programs import choose_program
 from foldwright.search.recipes import LOCAL, Step
 
@@ -29,16 +32,19 @@ class PlannedStep:
 
     def key(self, query: Query) -> str:
         """The name of this search in the cache."""
-        profile = query.profile
         return key_of(
             sequence=query.sequence,
-            profile=None if profile is None else [profile.sequences, profile.deletions.tolist()],
+            profile=None if query.profile is None else _digest(query.profile),
             databases=[identity.digest for identity in self.identities],
             program=self.program.name,
             version=self.version,
             parameters={type(self.step.parameters).__name__: asdict(self.step.parameters)},
             max_rows=self.step.max_rows,
         )
+
+
+def _digest(rows: Alignment) -> str:
+    return hashlib.sha256(rows.letters.tobytes() + rows.deletions.tobytes()).hexdigest()
 
 
 def planned_steps(options: SearchOptions) -> tuple[PlannedStep, ...]:
@@ -56,8 +62,7 @@ def chosen_steps(options: SearchOptions) -> tuple[Step, ...]:
     if unknown:
         remedy = f"Steps of {options.preset}: {', '.join(step.name for step in steps)}."
         raise InputError(f'no step "{min(unknown)}".', field="--max-rows", remedy=remedy)
-    steps = (replace(step, max_rows=options.max_rows.get(step.name, step.max_rows)) for step in steps)
-    return tuple(step for step in steps if options.templates or step.gives != ("templates",))
+    return tuple(_limited(step, options) for step in steps if options.templates or step.gives != ("templates",))
 
 
 def local_files(options: SearchOptions) -> dict[str, Path]:
@@ -71,6 +76,14 @@ def local_files(options: SearchOptions) -> dict[str, Path]:
         remedy = f"Put sequences there ({', '.join(FASTA)}, gzip or plain), or choose another --preset."
         raise InputError("no FASTA file is in this folder.", file=options.folder, field="--databases", remedy=remedy)
     return files
+
+
+def _limited(step: Step, options: SearchOptions) -> Step:
+    """The step with what the person chose for it."""
+    parameters = step.parameters
+    if isinstance(parameters, Mmseqs):
+        parameters = replace(parameters, gpu=options.gpu)
+    return replace(step, max_rows=options.max_rows.get(step.name, step.max_rows), parameters=parameters)
 
 
 def _local(options: SearchOptions) -> tuple[Step, ...]:

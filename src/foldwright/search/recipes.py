@@ -109,7 +109,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "colabfold": colabfold,
     "none": none,
 }
-LOCAL = "local"
+LOCAL, COLABFOLD = "local", "colabfold"
 PRESETS = (*RECIPES, LOCAL)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import pyhmmer
@@ -11,16 +12,20 @@ import pyhmmer
 from foldwright.io.alignment import Alignment
 from foldwright.io.stockholm import parse_stockholm
 from foldwright.search.found import Database, Found, Query
-from foldwright.search.parameters import Jackhmmer
+from foldwright.search.parameters import Hmmsearch, Jackhmmer
 from foldwright.search.programs.installed import one_file
+from foldwright.search.programs.jackhmmer import described, first_rows
+from foldwright.search.template_search import search_templates
+
+_BATCH = 128  # queries of one pass: what an interruption can cost
 
 
 class JackhmmerInProcess:
     name = "pyhmmer jackhmmer"
-    batch = 64
+    batch = _BATCH
 
     def version(self) -> str:
-        return pyhmmer.__version__
+        return version("pyhmmer")
 
     def files(self, database: Database) -> Sequence[Path]:
         return one_file(database)
@@ -36,29 +41,48 @@ class JackhmmerInProcess:
         alphabet = pyhmmer.easel.Alphabet.amino()
         with pyhmmer.easel.SequenceFile(str(databases[0].path), digital=True, alphabet=alphabet) as file:
             block = file.read_block()
-        digital = [
-            pyhmmer.easel.TextSequence(name=b"query", sequence=query.sequence).digitize(alphabet) for query in queries
-        ]
-        results = pyhmmer.hmmer.jackhmmer(
-            digital,
-            block,
-            max_iterations=parameters.iterations,
-            cpus=threads,
-            E=parameters.e_value,
-            incE=parameters.incE,
-            F1=parameters.F1,
-            F2=parameters.F2,
-            F3=parameters.F3,
-        )
-        for result in results:
-            yield Found(_alignment(result.msa, max_rows))
+        for query in queries:
+            digital = pyhmmer.easel.TextSequence(name="query", sequence=query.sequence).digitize(alphabet)
+            results = pyhmmer.hmmer.jackhmmer(
+                [digital],
+                block,
+                max_iterations=parameters.iterations,
+                cpus=threads,
+                E=parameters.e_value,
+                incE=parameters.incE,
+                F1=parameters.F1,
+                F2=parameters.F2,
+                F3=parameters.F3,
+            )
+            for result in results:
+                yield Found(_alignment(result.msa, max_rows))
+
+
+class HmmsearchInProcess:
+    name = "pyhmmer hmmsearch"
+    batch = _BATCH
+
+    def version(self) -> str:
+        return version("pyhmmer")
+
+    def files(self, database: Database) -> Sequence[Path]:
+        return one_file(database)
+
+    def run(
+        self,
+        queries: Sequence[Query],
+        databases: Sequence[Database],
+        parameters: Hmmsearch,
+        max_rows: int | None,
+        threads: int,
+    ) -> Iterator[Found]:
+        (database,) = databases
+        profiles = [query.profile or Alignment.of_query(query.sequence) for query in queries]
+        for hits in search_templates(profiles, database.path, parameters, threads):
+            yield Found(template_hits=hits[:max_rows])
 
 
 def _alignment(msa, max_rows: int | None) -> Alignment:
     text = io.BytesIO()
     msa.write(text, "pfam")
-    stockholm = parse_stockholm(text.getvalue().decode().splitlines())
-    rows = stockholm.alignment()
-    described = [f"{name} {stockholm.descriptions.get(name, '')}".strip() for name in rows.descriptions]
-    whole = Alignment(rows.sequences, rows.deletions, described)
-    return whole.rows(range(min(len(whole), max_rows or len(whole))))
+    return first_rows(described(parse_stockholm(text.getvalue().decode().splitlines())), max_rows)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from functools import cache
@@ -57,12 +59,19 @@ def call(program: str, *arguments: object, folder: Path) -> None:
     """
     command = [executable(program), *map(str, arguments)]
     with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # some programs are scripts: what they start has to end with them
     ) as process:
         try:
             said, _ = process.communicate()
         except BaseException:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             raise
     if process.returncode:
         raise InputError(
