@@ -106,6 +106,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "af2_full": af2_full,
     "af2_reduced": af2_reduced,
     "af3": af3,
+    "af3_rna": af3_rna,
     "colabfold": colabfold,
     "none": none,
 }

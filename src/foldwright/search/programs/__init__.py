@@ -6,15 +6,16 @@ from collections.abc import Callable
 
 from foldwright.errors import InputError
 from foldwright.search.found import Program
-from foldwright.search.parameters import Hhblits, Hhsearch, Hmmsearch, Jackhmmer, Mmseqs
+from foldwright.search.parameters import Hhblits, Hhsearch, Hmmsearch, Jackhmmer, Mmseqs, Nhmmer
 from foldwright.search.programs.hhsuite import InstalledHhblits, InstalledHhsearch
-from foldwright.search.programs.in_process import HmmsearchInProcess, JackhmmerInProcess
+from foldwright.search.programs.in_process import HmmsearchInProcess, JackhmmerInProcess, NhmmerInProcess
 from foldwright.search.programs.jackhmmer import InstalledJackhmmer
 from foldwright.search.programs.mmseqs import InstalledMmseqs
 from foldwright.search.recipes import Step
 
 PROGRAMS: dict[type, dict[str, Callable[[], Program]]] = {  # of one kind of parameters, the preferred engine first
     Jackhmmer: {"pyhmmer": JackhmmerInProcess, "programs": InstalledJackhmmer},
+    Nhmmer: {"pyhmmer": NhmmerInProcess, "programs": NhmmerInProcess},
     Hmmsearch: {"pyhmmer": HmmsearchInProcess, "programs": HmmsearchInProcess},
     Hhblits: {"programs": InstalledHhblits},
     Hhsearch: {"programs": InstalledHhsearch},

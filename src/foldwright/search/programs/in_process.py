@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-import pyhmmer
-
 from foldwright.io.alignment import Alignment
-from foldwright.io.stockholm import parse_stockholm
 from foldwright.search.found import Database, Found, Query
-from foldwright.search.parameters import Hmmsearch, Jackhmmer
+from foldwright.search.hmmer import JackhmmerOptions, NhmmerOptions, hits, jackhmmer, nhmmer, queries
+from foldwright.search.parameters import Hmmsearch, Jackhmmer, Nhmmer
 from foldwright.search.programs.installed import one_file
-from foldwright.search.programs.jackhmmer import described, first_rows
 from foldwright.search.template_search import search_templates
 
-_BATCH = 128  # queries of one pass: what an interruption can cost
 
+class InProcess:
+    """What all of them share."""
 
-class JackhmmerInProcess:
-    name = "pyhmmer jackhmmer"
-    batch = _BATCH
+    name: str
+    batch = 128  # queries of one pass: what an interruption can cost
 
     def version(self) -> str:
         return version("pyhmmer")
 
     def files(self, database: Database) -> Sequence[Path]:
         return one_file(database)
+
+
+class JackhmmerInProcess(InProcess):
+    name = "pyhmmer jackhmmer"
 
     def run(
         self,
@@ -38,35 +39,42 @@ class JackhmmerInProcess:
         max_rows: int | None,
         threads: int,
     ) -> Iterator[Found]:
-        alphabet = pyhmmer.easel.Alphabet.amino()
-        with pyhmmer.easel.SequenceFile(str(databases[0].path), digital=True, alphabet=alphabet) as file:
-            block = file.read_block()
-        for query in queries:
-            digital = pyhmmer.easel.TextSequence(name="query", sequence=query.sequence).digitize(alphabet)
-            results = pyhmmer.hmmer.jackhmmer(
-                [digital],
-                block,
-                max_iterations=parameters.iterations,
-                cpus=threads,
-                E=parameters.e_value,
+        (database,) = databases
+        options = JackhmmerOptions(**asdict(parameters), max_hits=_below(max_rows))
+        for found in jackhmmer.run(_named(queries), database.path, options, threads):
+            yield _rows(found, max_rows)
+
+
+class NhmmerInProcess(InProcess):
+    name = "pyhmmer nhmmer"
+
+    def run(
+        self,
+        queries: Sequence[Query],
+        databases: Sequence[Database],
+        parameters: Nhmmer,
+        max_rows: int | None,
+        threads: int,
+    ) -> Iterator[Found]:
+        """Short and long queries are two passes: their filters differ."""
+        (database,) = databases
+        found: dict[str, Found] = {}
+        for is_short in (False, True):
+            group = [query for query in queries if (len(query.sequence) < parameters.short) == is_short]
+            options = NhmmerOptions(
+                e_value=parameters.e_value,
                 incE=parameters.incE,
-                F1=parameters.F1,
-                F2=parameters.F2,
-                F3=parameters.F3,
+                F3=parameters.F3_short if is_short else parameters.F3,
+                strand="watson",  # AF3 SI 2.2: only the strand that is given
+                max_hits=_below(max_rows),
             )
-            for result in results:
-                yield Found(_alignment(result.msa, max_rows))
+            results = nhmmer.run(_named(group), database.path, options, threads) if group else ()
+            found |= {query.sequence: _rows(result, max_rows) for query, result in zip(group, results, strict=True)}
+        return iter([found[query.sequence] for query in queries])
 
 
-class HmmsearchInProcess:
+class HmmsearchInProcess(InProcess):
     name = "pyhmmer hmmsearch"
-    batch = _BATCH
-
-    def version(self) -> str:
-        return version("pyhmmer")
-
-    def files(self, database: Database) -> Sequence[Path]:
-        return one_file(database)
 
     def run(
         self,
@@ -78,11 +86,18 @@ class HmmsearchInProcess:
     ) -> Iterator[Found]:
         (database,) = databases
         profiles = [query.profile or Alignment.of_query(query.sequence) for query in queries]
-        for hits in search_templates(profiles, database.path, parameters, threads):
-            yield Found(template_hits=hits[:max_rows])
+        for found in search_templates(profiles, database.path, parameters, threads):
+            yield Found(template_hits=found[:max_rows])
 
 
-def _alignment(msa, max_rows: int | None) -> Alignment:
-    text = io.BytesIO()
-    msa.write(text, "pfam")
-    return first_rows(described(parse_stockholm(text.getvalue().decode().splitlines())), max_rows)
+def _named(asked: Sequence[Query]) -> list[queries.Query]:
+    return [queries.Query("query", query.sequence) for query in asked]
+
+
+def _below(max_rows: int | None) -> int | None:
+    """How many rows may stand below the query."""
+    return None if max_rows is None else max(1, max_rows - 1)
+
+
+def _rows(found: hits.Hits, max_rows: int | None) -> Found:
+    return Found(Alignment.of_query(found.query.sequence) if max_rows == 1 else found.alignment())
