@@ -1,6 +1,7 @@
 """Structures of relatives over the columns of the query."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from foldwright.features import templates as t
 from foldwright.features.structure import pseudo_beta
 from foldwright.io.job import TemplateInput
 from foldwright.io.mmcif import read_mmcif
+from foldwright.io.pdb import write_pdb
+from foldwright.io.structure_files import read_structure
 
 
 @pytest.fixture
@@ -117,3 +120,45 @@ def test_slots_are_cut_and_filled():
     assert stacked is not None
     assert stacked.aatype.shape == (6, 5)
     assert t.stack([]) is None
+
+
+def test_a_map_lays_residues_over_columns_as_it_says(structure, oracle_file):
+    path = oracle_file("data/inputs/4i6p.cif")
+    mapping = ((0, 40), (1, 20), (7, 30))
+    (template,) = t.templates_given(["G" * 9], TemplateInput(path, "B", mapping), structure)
+    assert template is not None
+    chain = structure.chain("B")
+    assert (template.aatype[0] != GAP).nonzero().flatten().tolist() == [0, 1, 7]
+    torch.testing.assert_close(template.positions[0, [0, 1, 7]], torch.from_numpy(chain.positions[[40, 20, 30]]))
+
+
+@pytest.mark.parametrize(
+    ("chain", "mapping", "message"),
+    [
+        ("Q", None, "there is no protein chain Q. Its chains are A, B"),
+        (None, ((0, 0),), "the map does not say of which chain it speaks: there are A, B"),
+        ("A", ((9, 0),), r"residue 9 \(counted from 0\) of the map is beyond the 9 of the sequence"),
+        ("A", ((0, 500),), r"residue 500 \(counted from 0\) of the map is beyond the \d+ of the chain"),
+    ],
+)
+def test_a_template_that_does_not_fit_is_refused(structure, chain, mapping, message):
+    with pytest.raises(InputError, match=message):
+        t.templates_given(["G" * 9], TemplateInput(Path("x.cif"), chain, mapping), structure)
+
+
+def test_a_named_chain_is_taken_though_another_is_nearer(structure):
+    chain = structure.chain("B")
+    query = chain.sequence[5:80]
+    (template,) = t.templates_given([query], TemplateInput(Path("x.cif"), "B"), structure)
+    assert template is not None
+    torch.testing.assert_close(template.positions[0], torch.from_numpy(chain.positions[5:80]))
+
+
+def test_a_chain_of_a_pdb_file_is_laid_over_the_query(structure, tmp_path):
+    write_pdb(tmp_path / "x.pdb", structure)
+    query = structure.chain("A").sequence[5:80]
+    (template,) = t.templates_given([query], TemplateInput(Path("x.pdb"), "A"), read_structure(tmp_path / "x.pdb"))
+    assert template is not None
+    assert 0 < template.atom_mask.mean() < 1
+    expected = torch.from_numpy(structure.chain("A").positions[5:80])
+    torch.testing.assert_close(template.positions[0], expected, atol=6e-4, rtol=0)

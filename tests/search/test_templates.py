@@ -165,7 +165,7 @@ def test_no_more_than_wanted_are_taken_the_most_probable_first(structure, folder
 def test_hits_of_hhsearch_come_in_the_order_of_their_probabilities(oracle_file):
     """data/inputs/hhr__pdb70_hits.hhr: HHsearch itself lists them in another order."""
     hits = read_hhr(oracle_file("data/inputs/hhr__pdb70_hits.hhr"))
-    ordered = [hit.sum_probs for hit in t.in_order(hits)]
+    ordered = [hit.sum_probs or 0.0 for hit in t.in_order(hits)]
     assert ordered == sorted(ordered, reverse=True)
     assert [hit.sum_probs for hit in hits] != ordered
 

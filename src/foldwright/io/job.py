@@ -12,6 +12,7 @@ from typing import overload
 
 from foldwright.errors import InputError
 from foldwright.io.alignment import Alignment
+from foldwright.io.hhr import TemplateHit
 
 MAX_NAME_LENGTH = 120  # file systems allow 255 bytes; what we append to a name needs some of them
 
@@ -40,7 +41,8 @@ class ChainInput:
     alignment   rows found for this chain alone; the first row is `sequence`
     paired      rows whose n-th stands beside the n-th row of the other chains of the job (same species or genome)
     candidates  rows among which those of one species may be found for each chain; the first row is `sequence`
-    templates   structures of relatives, best first; a path means the chain of that file that resembles it most
+    templates   structures of relatives, best first
+    template_hits  what a search for templates found, to be chosen from where no templates are given
     """
 
     sequence: str
@@ -48,11 +50,7 @@ class ChainInput:
     paired: Alignment | None = None
     candidates: Alignment | None = None
     templates: tuple[TemplateInput, ...] = ()
-
-    def __post_init__(self):
-        given: tuple[TemplateInput | str | Path, ...] = self.templates
-        templates = tuple(item if isinstance(item, TemplateInput) else TemplateInput(Path(item)) for item in given)
-        object.__setattr__(self, "templates", templates)
+    template_hits: tuple[TemplateHit, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,21 @@
-"""hmmsearch for templates: profiles of alignments against the sequences of the PDB, in this process."""
+"""hmmsearch for templates: profiles of alignments against the sequences of the PDB."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import pyhmmer
-from pyhmmer.easel import Alphabet, DigitalMSA, DigitalSequence, SequenceFile, TextMSA, TextSequence
-from pyhmmer.plan7 import HMM, Background, Builder, Domain
+from pyhmmer.plan7 import Domain, Hit
 
 from foldwright.io.alignment import Alignment
 from foldwright.io.hhr import TemplateHit
+from foldwright.search.hmmer import hmmsearch
+from foldwright.search.hmmer.hits import Hits
+from foldwright.search.hmmer.options import HmmsearchOptions
 from foldwright.search.parameters import Hmmsearch
 
-PROTEIN = "mol:protein"  # what the PDB writes beside the name of a protein's sequence
+_MOLECULE, _PROTEIN = "mol:", "mol:protein"  # what the PDB writes beside the name of a sequence
 
 
 def search_templates(
@@ -22,57 +23,26 @@ def search_templates(
 ) -> list[tuple[TemplateHit, ...]]:
     """For each alignment the domains of a FASTA file of the PDB's sequences that its profile finds, best first.
 
-    AF3 SI 2.4; AF-Multimer, section 2.2. Sequences that the file marks as other than protein are left out.
+    AF-Multimer, section 2.2; AF3 SI 2.4. Sequences that the file marks as other than protein are left out.
+
+    Raises InputError if the file is missing or holds no proteins.
     """
-    parameters = parameters or Hmmsearch()
-    profiles = [profile_of(alignment) for alignment in alignments]
-    results = pyhmmer.hmmer.hmmsearch(
-        profiles,
-        _sequences(database),
-        cpus=threads,
-        E=parameters.e_value,
-        domE=parameters.domE,
-        incE=parameters.incE,
-        incdomE=parameters.incdomE,
-        F1=parameters.F1,
-        F2=parameters.F2,
-        F3=parameters.F3,
-    )
-    return [tuple(_hits(result, alignment.query)) for result, alignment in zip(results, alignments, strict=True)]
+    options = HmmsearchOptions(**asdict(parameters or Hmmsearch()))
+    found = hmmsearch.run(alignments, database, options, threads)
+    return [tuple(template_hits(hits, rows.query)) for hits, rows in zip(found, alignments, strict=True)]
 
 
-def profile_of(alignment: Alignment) -> HMM:
-    """The profile whose match states are the residues of the query."""
-    alphabet: Any = Alphabet.amino()
-    profile, _, _ = Builder(alphabet, architecture="hand").build_msa(_digital(alignment), Background(alphabet))
-    return profile
+def template_hits(hits: Hits, query: str) -> Iterator[TemplateHit]:
+    """Every included domain of a protein, laid over the residues of the query."""
+    proteins = (hit for hit in hits.top.included if _is_protein(hit))
+    domains = ((hit, domain) for hit in proteins for domain in hit.domains.included)
+    for number, (hit, domain) in enumerate(domains, 1):
+        yield _template_hit(number, f"{hit.name} {hit.description or ''}".strip(), domain, query)
 
 
-def _digital(alignment: Alignment) -> DigitalMSA[Any]:
-    rows = [TextSequence(name=str(i), sequence=row) for i, row in enumerate(alignment.sequences)]
-    text = TextMSA(name="query", sequences=rows)
-    text.reference = "x" * len(alignment.query)  # every column is a residue of the query
-    return text.digitize(Alphabet.amino())
-
-
-def _sequences(database: Path) -> Sequence[DigitalSequence[Any]]:
-    alphabet: Any = Alphabet.amino()
-    file = SequenceFile(str(database), format="fasta", digital=True, alphabet=alphabet)
-    try:
-        return file.read_block()
-    finally:
-        file.close()
-
-
-def _hits(result: pyhmmer.plan7.TopHits, query: str) -> Iterator[TemplateHit]:
-    number = 0
-    for hit in result.reported:
-        description = hit.description or ""
-        if "mol:" in description and PROTEIN not in description:
-            continue
-        for domain in hit.domains.included:
-            number += 1
-            yield _template_hit(number, f"{hit.name} {description}".strip(), domain, query)
+def _is_protein(hit: Hit) -> bool:
+    description = hit.description or ""
+    return _MOLECULE not in description or _PROTEIN in description
 
 
 def _template_hit(number: int, name: str, domain: Domain, query: str) -> TemplateHit:
@@ -95,6 +65,7 @@ def _template_hit(number: int, name: str, domain: Domain, query: str) -> Templat
 
 
 def _numbered(letters: str, first: int) -> Iterator[int]:
+    """Places from 0, -1 at a gap."""
     for letter in letters:
         yield -1 if letter == "-" else first
         first += letter != "-"

@@ -106,12 +106,14 @@ def template_record(used: Sequence[TemplateInput], rejected: Sequence[Rejected])
     for item in rejected:
         reasons.setdefault(item.reason, []).append(hit_name(item.hit))
     return {
-        "used": [
-            {"name": item.name, "file": str(item.file), "chain": item.chain, "residues": len(item.mapping or ())}
-            for item in used
-        ],
+        "used": [_used(item) for item in used],
         "rejected": [{"reason": reason, "hits": names} for reason, names in reasons.items()],
     }
+
+
+def _used(template: TemplateInput) -> dict[str, Any]:
+    known = {} if template.mapping is None else {"residues": len(template.mapping)}
+    return {"name": template.name, "file": str(template.file), "chain": template.chain, **known}
 
 
 def hit_name(hit: TemplateHit) -> str:
