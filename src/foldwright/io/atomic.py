@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from foldwright.errors import InputError
 
+PART = ".part"  # how the name of a file ends that is not whole yet
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -23,7 +24,7 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     path = Path(path)
     with _named_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
     try:
         encoding = None if "b" in mode else "utf-8"
         with _named_errors(path, _NO_ROOM), os.fdopen(handle, mode, encoding=encoding) as file:

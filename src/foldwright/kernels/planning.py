@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -99,6 +99,7 @@ CPU_TRAINING: Table = CPU_INFERENCE | {
 PIECE_PER_THREAD = 4 * MEBIBYTE  # a CPU core's share of the last cache; measured best on two cores, dev/LOG.md
 LARGEST_PIECE = 64 * MEBIBYTE
 ACCELERATOR_PIECE = 1024 * MEBIBYTE
+FRUGALITY = 16  # how much smaller the pieces are for what did not fit
 LONG = 512  # tokens beyond which an accelerator's memory, too, is worth saving
 
 
@@ -140,6 +141,12 @@ def plan(device: torch.device | str, num_tokens: int, training: bool, precision:
         piece_bytes=_piece_bytes(device),
         kernels=_table(device, num_tokens, training),
     )
+
+
+def frugal(plan: Plan) -> Plan:
+    """The same in smaller pieces, every layer cut that can be: slower, for what did not fit."""
+    cut = plan.kernels if plan.device.type == "cpu" else plan.kernels | CHUNKED
+    return replace(plan, piece_bytes=max(MEBIBYTE, plan.piece_bytes // FRUGALITY), kernels=cut)
 
 
 def _table(device: torch.device, num_tokens: int, training: bool) -> Table:

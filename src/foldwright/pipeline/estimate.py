@@ -7,11 +7,12 @@ from pathlib import Path
 
 from foldwright.errors import InputError
 from foldwright.io.job import Job
+from foldwright.io.jobs import collect
 from foldwright.pipeline.choose import choose_models, group_for, models_asked
 from foldwright.pipeline.fit import load_of
 from foldwright.pipeline.memory import available_bytes, gigabytes
 from foldwright.pipeline.options import GROUPS, Options
-from foldwright.pipeline.prepare import Inputs, collect, find_device, with_templates
+from foldwright.pipeline.prepare import Inputs, find_device, with_given
 from foldwright.pipeline.results import FailedJob
 from foldwright.pipeline.sources import models_found
 
@@ -21,7 +22,7 @@ def estimates(
 ) -> Iterator[str | FailedJob]:
     """A line for each job and model with the estimated peak and what is free; a failure for a job that is not read."""
     device = find_device(options.device)
-    jobs = with_templates(collect(inputs, alignments), [Path(path) for path in templates])
+    jobs = with_given(collect(inputs, alignments), templates)
     yield from (FailedJob(job=failure.name, error=failure.error) for failure in jobs.failures)
     free = available_bytes(device)
     for job in jobs:

@@ -2,50 +2,92 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 
 from foldwright.errors import InputError
+from foldwright.features.pairing import STRATEGIES
 from foldwright.io.job import ChainInput, Job
 from foldwright.search.options import SearchOptions
+from foldwright.search.plan import chosen_steps
+from foldwright.search.templates import TemplateFilters
 
 AUTO, NONE = "auto", "none"
-GREEDY, COMPLETE = "greedy", "complete"
 CHOICES = {
     "--msa": (AUTO, NONE),
-    "--pairing": (AUTO, NONE, GREEDY, COMPLETE),
+    "--pairing": (AUTO, NONE, *STRATEGIES),
     "--use-templates": (AUTO, NONE),
 }
+
+STRATEGY_OF_PRESET = {"colabfold": "greedy", "af3": "af3"}  # as those programs pair; all others as AlphaFold-Multimer
+STRUCTURES = ("pdb_mmcif/mmcif_files", "mmcif_files", "pdb_mmcif", "mmcif")  # where database folders keep the PDB
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What may be used. What is given with a job always comes before what could be searched.
 
-    msa        auto: the alignment given, else one that is searched; none: the sequence alone
-    pairing    of a complex's rows: auto: those given, else by species as AlphaFold-Multimer does; none; or ColabFold's
-               greedy and complete
-    templates  auto: those given, else those that the search finds; none
-    search     how to search; None searches nothing
+    msa         auto: the alignment given, else one that is searched; none: the sequence alone
+    pairing     of the rows of different chains: auto: those given, else as the search's preset does; none; or by name
+    templates   auto: those given, else those that the search finds; none
+    search      how to search; None searches nothing
+    filters     which hits become templates
+    structures  folder with the mmCIF files of the PDB; None is the one among the databases
     """
 
     msa: str = AUTO
     pairing: str = AUTO
     templates: str = AUTO
     search: SearchOptions | None = None
+    filters: TemplateFilters = field(default_factory=TemplateFilters)
+    structures: Path | None = None
 
     def __post_init__(self):
         for (option, words), word in zip(CHOICES.items(), (self.msa, self.pairing, self.templates), strict=True):
             if word not in words:
                 raise InputError(f'there is no "{word}".', field=option, remedy=f"Use {', '.join(words)}.")
+        if self.structures is not None and not self.structures.is_dir():
+            remedy = "Give the folder that holds the mmCIF files of the PDB."
+            raise InputError("no such folder.", file=self.structures, field="--template-structures", remedy=remedy)
 
     def is_searched(self, chain: ChainInput) -> bool:
         """Whether relatives of this chain have to be looked for."""
-        is_wanted = self.msa == AUTO and self.search is not None and self.search.preset != NONE
-        return is_wanted and chain.alignment is None and chain.paired is None
+        if self.search is None or self.search.preset == NONE:
+            return False
+        is_without_rows = self.msa == AUTO and not (chain.alignment or chain.paired)
+        is_without_templates = self.finds_templates and not (chain.templates or chain.template_hits)
+        return is_without_rows or is_without_templates
+
+    @cached_property
+    def finds_templates(self) -> bool:
+        """Whether the search looks for templates and they are wanted."""
+        if self.search is None or self.templates == NONE:
+            return False
+        return any("templates" in step.gives for step in chosen_steps(self.search))
 
     def searched_sequences(self, job: Job) -> list[str]:
         """The sequences of a job that are searched, each once."""
         return list(dict.fromkeys(chain.sequence for chain in job.chains if self.is_searched(chain)))
+
+    @property
+    def strategy(self) -> str:
+        """How rows of different chains are paired where no pairs are given."""
+        if self.pairing != AUTO:
+            return self.pairing
+        return STRATEGY_OF_PRESET.get(self.search.preset if self.search else "", "af2")
+
+    @property
+    def structures_folder(self) -> Path | None:
+        """Where the structures that template hits name are."""
+        databases = self.search.folder if self.search else None
+        places = [] if databases is None else [databases / name for name in STRUCTURES]
+        return self.structures or next(filter(Path.is_dir, places), None)
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the only database searched is the small one that comes with the program."""
+        return self.search is not None and self.search.preset == "local" and self.search.folder is None
 
 
 def check_given(evidence: Evidence, alignments: object, templates: object) -> None:

@@ -52,6 +52,7 @@ def chain_features(job: Job) -> list[ChainFeatures]:
             sequence=chain.sequence,
             alignment=chain.alignment or Alignment.of_query(chain.sequence),
             paired=chain.paired,
+            candidates=chain.candidates,
             templates=templates,
         )
         for chain, templates in zip(job.chains, chain_templates(job), strict=True)

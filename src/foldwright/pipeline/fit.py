@@ -14,6 +14,8 @@ from foldwright.models.af2.config import AF2
 from foldwright.pipeline.memory import available_bytes, gigabytes
 from foldwright.pipeline.plan import Network, Plan
 
+UNCERTAINTY = 0.75  # of an estimate that proved too low; estimates hold within about a quarter
+
 
 @dataclass(frozen=True)
 class Load:
@@ -65,13 +67,25 @@ def check_fits(job: Job, network: Network, plan: Plan) -> None:
     """
     load = load_of(job, network.config, plan.device, plan.options.precision)
     needed, available = load.peak_bytes(job.num_residues), available_bytes(plan.device)
-    if needed <= available:
-        return
-    raise InputError(
-        f"{job.name} has {job.num_residues:,} residues and would need about {gigabytes(needed)} with {network.name}; "
-        f"{gigabytes(available)} are free.",
+    if needed > available:
+        what = f"would need about {gigabytes(needed)} with {network.name}; {gigabytes(available)} are free"
+        raise _too_large(job, what, load.largest_fitting(available, job.num_residues))
+
+
+def ran_out(job: Job, network: Network, plan: Plan) -> InputError:
+    """The error for a job that was estimated to fit and did not, not even in smaller pieces."""
+    load = load_of(job, network.config, plan.device, plan.options.precision)
+    needed, available = load.peak_bytes(job.num_residues), available_bytes(plan.device)
+    limit = int(min(available, UNCERTAINTY * needed))
+    what = f"ran out of memory with {network.name}, in smaller pieces too ({gigabytes(available)} are free)"
+    return _too_large(job, what, load.largest_fitting(limit, job.num_residues))
+
+
+def _too_large(job: Job, what: str, fitting: int) -> InputError:
+    return InputError(
+        f"{job.name} has {job.num_residues:,} residues and {what}.",
         file=job.source,
         line=job.line,
-        remedy=f"Up to {load.largest_fitting(available, job.num_residues):,} residues would fit here with these "
-        "options: predict domains one by one, lower --max-msa, or use a machine with more memory.",
+        remedy=f"Up to {fitting:,} residues would fit here with these options: predict domains one by one, lower "
+        "--max-msa, or use a machine with more memory.",
     )

@@ -13,6 +13,8 @@ from foldwright.features.af2 import Example, Sampler
 from foldwright.features.batch import AF2Batch
 from foldwright.io.job import Job
 from foldwright.models.af2.model import AlphaFold, Pass
+from foldwright.pipeline.fit import ran_out
+from foldwright.pipeline.memory import is_out_of_memory, release
 from foldwright.pipeline.plan import Network, Plan
 from foldwright.pipeline.progress import Silent
 from foldwright.pipeline.results import Prediction, prediction_name
@@ -41,15 +43,31 @@ class Runner:
         return Stages(self.plan.device, dict(self.loading.seconds), dict(self.loading.peak_bytes))
 
     def predict(self, job: Job, example: Example, seed: int, stages: Stages) -> Prediction:
-        """Every recycling pass of one input with one seed, and the confidence of the last."""
-        config, name = self.network.config, prediction_name(self.network.name, seed)
-        how = kernels.plan(
-            self.plan.device, len(example.residues.aatype), training=False, precision=self.plan.options.precision
-        )
-        model = kernels.install(self.model, how)
-        num_passes = config.recycling.num_recycles + 1
+        """Every recycling pass of one input with one seed, and the confidence of the last.
+
+        What does not fit into memory is tried once more in smaller pieces.
+
+        Raises:
+            InputError: it does not fit then either; with the size that would.
+        """
+        device, config = self.plan.device, self.network.config
+        how = kernels.plan(device, len(example.residues.aatype), training=False, precision=self.plan.options.precision)
         draws = Draws(Sampler(example, config.features, config.is_multimer, seed), config.recycling.num_ensemble)
         self.report.job(job.name, draws.summary)
+        for attempt in (how, kernels.frugal(how)):
+            try:
+                return self._predict(job, draws, seed, stages, attempt)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            release(device)  # only here, where no error holds the frames of the attempt any more
+            if attempt is how:
+                self.report.warn(job.name, "the memory ran out; trying once more in smaller pieces.")
+        raise ran_out(job, self.network, self.plan)
+
+    def _predict(self, job: Job, draws: Draws, seed: int, stages: Stages, how: kernels.Plan) -> Prediction:
+        name, num_passes = prediction_name(self.network.name, seed), self.network.config.recycling.num_recycles + 1
+        model = kernels.install(self.model, how)
         self.report.start(name, num_passes)
         moved: list[float] = []
         last: Pass | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 from pathlib import Path
 
@@ -33,6 +34,20 @@ def _container_bytes() -> list[int]:
         except (OSError, ValueError):  # no container, or "max"
             continue
     return []
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the memory of the device or of this machine ran out."""
+    text = str(error).lower()
+    is_named = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return is_named or "out of memory" in text or "allocate memory" in text
+
+
+def release(device: torch.device) -> None:
+    """Give back what a failed attempt still holds."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def gigabytes(size: int) -> str:

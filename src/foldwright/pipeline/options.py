@@ -16,6 +16,7 @@ from foldwright.pipeline.sources import base_config
 from foldwright.weights.trained import BUNDLED
 
 PRECISIONS = ("float32", "bfloat16", "auto")
+RELAX = ("none", "best", "all")
 
 GROUPS = {
     "monomer": tuple(f"model_{i}" for i in range(1, 6)),
@@ -41,6 +42,7 @@ class Options:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     precision: str = "float32"
     device: str = "auto"
+    relax: str = "none"  # the best prediction, all or none
 
     def __post_init__(self):
         _at_least("--recycles", self.recycles, 0)
@@ -55,6 +57,9 @@ class Options:
             raise InputError(
                 f'unknown precision "{self.precision}".', field="--precision", remedy=f"Use {', '.join(PRECISIONS)}."
             )
+
+        if self.relax not in RELAX:
+            raise InputError(f'there is no "{self.relax}".', field="--relax", remedy=f"Use {', '.join(RELAX)}.")
 
     def config(self, model: str) -> AF2:
         """The network of `model` with every choice applied.

@@ -11,17 +11,20 @@ from pathlib import Path
 import torch
 
 from foldwright.errors import InputError
-from foldwright.io.job import Failure, Job, JobList, safe_name
-from foldwright.io.jobs import read_jobs, sequence_job
-from foldwright.io.text import stem
+from foldwright.io.job import Failure, Job, JobList
+from foldwright.io.jobs import collect
+from foldwright.io.template_files import read_templates, with_templates
 from foldwright.pipeline.choose import choose_models, models_asked
 from foldwright.pipeline.evidence import check_given
 from foldwright.pipeline.features import chain_features
 from foldwright.pipeline.fit import check_fits
 from foldwright.pipeline.options import Options
 from foldwright.pipeline.plan import Network, Plan, Task
+from foldwright.pipeline.question import asked, search_digest
+from foldwright.pipeline.relaxing import require_openmm
 from foldwright.pipeline.results import FailedJob
 from foldwright.pipeline.sources import find_source, models_found
+from foldwright.search.files import read_hits
 
 Inputs = Sequence[str | Path | Job]
 
@@ -42,48 +45,54 @@ def prepare(
     """
     device = find_device(options.device)
     check_given(options.evidence, alignments, templates)
+    require_openmm(options)
     out = None if out is None else writable(Path(out))
-    found = with_templates(collect(inputs, alignments), [Path(path) for path in templates])
+    found = with_given(with_hits(collect(inputs, alignments), alignments), templates)
     tasks, faults = assign(found, options, bool(templates))
     failures = tuple(FailedJob(job=f.name, error=f.error) for f in (*found.failures, *faults))
-    return checked(Plan(tuple(tasks), options, device, out, failures), check_fits, lambda job, *_: chain_features(job))
+    plan = Plan(tuple(with_keys(tasks, options)), options, device, out, failures)
+    return checked(plan, check_fits, lambda job, *_: chain_features(job))
 
 
-def collect(inputs: Inputs, alignments: str | Path | None) -> JobList:
-    """The jobs of every input, each name once."""
-    jobs = JobList()
-    for item in inputs:
+def with_keys(tasks: Sequence[Task], options: Options) -> list[Task]:
+    """The tasks with the digests of their questions.
+
+    Raises:
+        InputError: something has to be searched, and a program or a database is missing.
+    """
+    evidence = options.evidence
+    is_searched = any(evidence.searched_sequences(task.job) for task in tasks)
+    search = search_digest(evidence.search) if evidence.search and is_searched else ""
+    return [asked(task, options, search) for task in tasks]
+
+
+def with_hits(jobs: JobList, alignments: str | Path | None) -> JobList:
+    """Every chain with the template hits that `foldwright search` left beside its alignment."""
+    if alignments is None or not Path(alignments).is_dir():
+        return jobs
+    return replace(jobs, jobs=tuple(_with_hits(job, Path(alignments) / job.name) for job in jobs))
+
+
+def _with_hits(job: Job, folder: Path) -> Job:
+    files = [folder / f"{name}.hits.json" for name in job.chain_ids]
+    hits = {chain.sequence: read_hits(file) for file, chain in zip(files, job.chains, strict=True) if file.is_file()}
+    return replace(job, chains=tuple(replace(c, template_hits=hits.get(c.sequence, ())) for c in job.chains))
+
+
+def with_given(jobs: JobList, templates: Sequence[str | Path]) -> JobList:
+    """Every job with these structures as templates of the chains that they are for.
+
+    Raises:
+        InputError: a file that is missing or no structure.
+    """
+    given = [item for path in templates for item in read_templates(path)]
+    found, failures = [], list(jobs.failures)
+    for job in jobs:
         try:
-            jobs += JobList((item,)) if isinstance(item, Job) else _read(item, alignments)
+            found.append(with_templates(job, given))
         except InputError as error:
-            name = safe_name(stem(Path(item))) if not isinstance(item, Job) else item.name
-            jobs += JobList((), (Failure(name or "input", error),))
-    return jobs.refusing_duplicates()
-
-
-def is_sequence(text: str) -> bool:
-    """Whether this is a sequence rather than a path: letters and colons, and no such file."""
-    return text.replace(":", "").isalpha() and not Path(text).exists()
-
-
-def _read(item: str | Path, alignments: str | Path | None) -> JobList:
-    if isinstance(item, str) and is_sequence(item):
-        return JobList((sequence_job(item),))
-    return read_jobs(item, alignments)
-
-
-def with_templates(jobs: JobList, templates: Sequence[Path]) -> JobList:
-    """Every chain with these structures added to its templates."""
-    for path in templates:
-        if not path.is_file():
-            raise InputError("no such file.", file=path, field="--templates", remedy="Give an mmCIF file.")
-    return replace(
-        jobs,
-        jobs=tuple(
-            replace(job, chains=tuple(replace(c, templates=(*c.templates, *templates)) for c in job.chains))
-            for job in jobs
-        ),
-    )
+            failures.append(Failure(job.name, error))
+    return JobList(tuple(found), tuple(failures))
 
 
 def assign(jobs: Iterable[Job], options: Options, has_templates: bool) -> tuple[list[Task], list[Failure]]:

@@ -14,11 +14,17 @@ from foldwright.pipeline.options import Options
 from foldwright.pipeline.plan import Network, Task
 from foldwright.pipeline.records import digest, file_sha256
 from foldwright.pipeline.results import prediction_name
+from foldwright.search.options import SearchOptions
+from foldwright.search.plan import planned_steps
 
 
-def asked(task: Task, options: Options) -> Task:
-    """The task with the digest of every prediction that it asks for, by the prediction's name."""
-    job_sha256 = job_digest(task.job)
+def asked(task: Task, options: Options, search_sha256: str) -> Task:
+    """The task with the digest of every prediction that it asks for, by the prediction's name.
+
+    search_sha256  of what would be searched where a chain brings nothing; what is found there is not known yet
+    """
+    evidence = _evidence(task.job, options.evidence, search_sha256)
+    job_sha256 = digest([job_digest(task.job), evidence])
     keys = {
         prediction_name(network.name, seed): prediction_digest(network, job_sha256, seed, options)
         for network in task.networks
@@ -35,6 +41,8 @@ def job_digest(job: Job) -> str:
                 "sequence": chain.sequence,
                 "alignment": alignment_digest(chain.alignment),
                 "paired": alignment_digest(chain.paired),
+                "candidates": alignment_digest(chain.candidates),
+                "template_hits": chain.template_hits,
                 "templates": [[file_sha256(item.file), item.chain, item.mapping] for item in chain.templates],
             }
             for chain in job.chains
@@ -43,7 +51,7 @@ def job_digest(job: Job) -> str:
 
 
 def prediction_digest(network: Network, job_sha256: str, seed: int, options: Options) -> str:
-    """Of everything that decides a prediction: input, evidence, network, parameters, seed, precision, program."""
+    """Of everything that decides a prediction: input, network, parameters, seed, precision, program."""
     return digest(
         {
             "input": job_sha256,
@@ -52,7 +60,6 @@ def prediction_digest(network: Network, job_sha256: str, seed: int, options: Opt
             "weights": network.source.sha256,
             "seed": seed,
             "precision": options.precision,
-            "evidence": _evidence(options.evidence),
             "foldwright": __version__,
         }
     )
@@ -69,9 +76,32 @@ def alignment_digest(alignment: Alignment | None) -> str | None:
     return found.hexdigest()
 
 
-def _evidence(evidence: Evidence) -> dict[str, Any]:
-    """The choices that decide what is found; not where results are kept, nor by how many threads they are found."""
-    chosen = asdict(evidence)
-    for name in ("cache", "use_cache", "threads"):
-        (chosen["search"] or {}).pop(name, None)
+def search_digest(options: SearchOptions) -> str:
+    """Of all that decides what a search finds: databases, programs, parameters; neither caches nor threads.
+
+    Raises:
+        InputError: a program or a database is missing.
+    """
+    return digest(
+        [
+            {
+                "step": planned.step,
+                "program": [planned.program.name, planned.version],
+                "databases": [identity.digest for identity in planned.identities],
+            }
+            for planned in planned_steps(options)
+        ]
+    )
+
+
+def _evidence(job: Job, evidence: Evidence, search_sha256: str) -> dict[str, Any]:
+    """The choices that matter for this job: what is given with it is not searched."""
+    is_searched = bool(evidence.searched_sequences(job))
+    chosen: dict[str, Any] = {"msa": evidence.msa, "templates": evidence.templates}
+    if len(set(job.sequences)) > 1:
+        chosen["pairing"] = [evidence.pairing, evidence.strategy]
+    if is_searched:
+        chosen["search"] = search_sha256
+    if evidence.finds_templates or any(chain.template_hits for chain in job.chains):
+        chosen["filters"], chosen["structures"] = evidence.filters, evidence.structures_folder
     return chosen

@@ -23,6 +23,7 @@ class Prediction:
     seed: int
     structure: Structure  # pLDDT in its B factors
     scores: Scores
+    relaxed: Structure | None = None  # the same after minimisation, if that was asked for
     paths: Mapping[str, Path] = field(default_factory=dict)  # pdb, cif, scores, pae; empty if nothing was written
     record: Mapping[str, Any] = field(default_factory=dict)  # how it was made: what run.json says of it
 

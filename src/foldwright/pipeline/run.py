@@ -14,7 +14,6 @@ from foldwright.pipeline.ahead import Ahead
 from foldwright.pipeline.folder import explain
 from foldwright.pipeline.plan import Plan, Task
 from foldwright.pipeline.progress import Silent
-from foldwright.pipeline.question import asked
 from foldwright.pipeline.results import FailedJob, Prediction
 from foldwright.pipeline.searching import Searched, require_searched, search_jobs
 from foldwright.pipeline.states import INTERRUPTED, SEARCHING, WAITING, Entry, Manifest
@@ -41,7 +40,7 @@ class Run:
 
     def results(self) -> Iterator[Prediction | FailedJob]:
         """Every prediction and every failure as it happens; the files of a prediction are complete by then."""
-        tasks = in_order([asked(task, self.plan.options) for task in self.plan.tasks], self.manifest)
+        tasks = in_order(self.plan.tasks, self.manifest)
         running = {task.job.name.casefold() for task in tasks}
         for failure in self.plan.failures:
             yield self.fail(failure.job, failure.error, owns_folder=failure.job.casefold() not in running)
@@ -100,7 +99,7 @@ class Run:
         """One job to its end."""
         name = task.job.name
         try:
-            yield from self.worker.results(task, None if searched is None else require_searched(searched))
+            yield from self.worker.predict(task, None if searched is None else require_searched(searched))
         except Exception as error:
             yield self.fail(name, error)
         except (KeyboardInterrupt, SystemExit):

@@ -6,12 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from foldwright.io.alignment import Alignment
+from foldwright.io.hhr import TemplateHit
 from foldwright.io.job import ChainInput, Job
 from foldwright.pipeline.evidence import NONE, Evidence
+from foldwright.pipeline.pairing import paired
 from foldwright.search.options import SearchOptions
 from foldwright.search.stage import ChainSearch, search_chains
+from foldwright.search.structures import TemplateStructures
+from foldwright.search.templates import hit_name, select_templates, template_record
 
 HOW = ("seconds", "from_cache")  # how a search went, not what it found: another run may differ
+
+GIVEN, SEARCHED = "given", "searched"
+
+MORE = (
+    "Give an alignment with --alignments, a folder of databases with --databases, or let the public server search with "
+    "--preset colabfold --search-engine server (the sequence leaves this machine)."
+)
 
 
 @dataclass(frozen=True)
@@ -19,12 +31,16 @@ class Searched:
     """A job with all that its networks will read.
 
     chains    what run.json says of each chain: where its rows and templates came from
-    how       seconds and such of the search, by sequence
+    pairing   what run.json says of the pairs; None for one chain
+    pairs     the paired rows of each chain, if there are any
+    how       seconds and such of the search, by chain
     warnings  what makes the prediction less reliable than its reader may think
     """
 
     job: Job
     chains: tuple[Mapping[str, Any], ...]
+    pairing: Mapping[str, Any] | None = None
+    pairs: Sequence[Alignment] = ()
     how: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -39,10 +55,19 @@ def search_jobs(jobs: Sequence[Job], evidence: Evidence) -> list[Searched | Exce
     be sent to another process.
     """
     sequences = list(dict.fromkeys(s for job in jobs for s in evidence.searched_sequences(job)))
-    found: Found = {}
-    if sequences and evidence.search:
-        found = _searched(sequences, evidence.search)
+    found = _searched(sequences, evidence.search) if sequences and evidence.search else {}
     return [_completed_or_why(job, found, evidence) for job in jobs]
+
+
+def require_searched(found: Searched | Exception) -> Searched:
+    """What was found.
+
+    Raises:
+        Exception: it was not; the reason.
+    """
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _searched(sequences: Sequence[str], options: SearchOptions) -> Found:
@@ -65,31 +90,79 @@ def completed(job: Job, found: Found, evidence: Evidence) -> Searched:
     Raises:
         Exception: the search of one of them failed.
     """
-    parts = [_completed_chain(chain, found.get(chain.sequence), evidence) for chain in job.chains]
-    whole = replace(job, chains=tuple(chain for chain, _ in parts))
-    records = tuple(
-        {"chain": name, "residues": len(chain.sequence), **record}
-        for name, (chain, record) in zip(job.chain_ids, parts, strict=True)
+    parts = [_Chain(chain, evidence, found.get(chain.sequence)) for chain in job.chains]
+    pairing = paired(replace(job, chains=tuple(part.complete() for part in parts)), evidence)
+    named = list(zip(job.chain_ids, parts, strict=True))
+    return Searched(
+        pairing.job,
+        tuple({"chain": name, **part.record} for name, part in named),
+        pairing.record,
+        pairing.rows,
+        {name: part.search.record for name, part in named if part.search},
+        tuple(warnings_of(pairing.job, evidence, was_searched=any(part.search for part in parts))),
     )
-    how = {s: _how(found[s]) for s in evidence.searched_sequences(job) if s in found}
-    return Searched(whole, records, how, tuple(warnings_of(whole, evidence)))
 
 
-def _completed_chain(
-    chain: ChainInput, search: ChainSearch | Exception | None, evidence: Evidence
-) -> tuple[ChainInput, dict[str, Any]]:
-    if evidence.msa == NONE:
-        chain = replace(chain, alignment=None, paired=None)
-    source = "given" if chain.alignment or chain.paired else "none"
-    record: dict[str, Any] = {}
-    if evidence.is_searched(chain):
-        if isinstance(search, Exception):
-            raise search
-        assert search is not None
-        chain = replace(chain, alignment=search.alignment)
-        source, record = "searched", {"search": without_how(search.record)}
-    rows = 0 if chain.alignment is None else len(chain.alignment)
-    return chain, {"msa": source, "alignment_rows": rows, "templates": chain.templates, **record}
+@dataclass
+class _Chain:
+    """One chain on its way: what it is given, what was found, and the record of which was taken."""
+
+    chain: ChainInput
+    evidence: Evidence
+    found: ChainSearch | Exception | None
+    record: dict[str, Any] = field(default_factory=dict)
+    search: ChainSearch | None = None
+
+    def complete(self) -> ChainInput:
+        if self.evidence.is_searched(self.chain):
+            if isinstance(self.found, Exception):
+                raise self.found
+            self.search = self.found
+        self.record["residues"] = len(self.chain.sequence)
+        self.chain = self.with_rows()
+        self.chain = self.with_templates()
+        if self.search:
+            self.record["search"] = without_how(self.search.record)
+        return self.chain
+
+    def with_rows(self) -> ChainInput:
+        chain, source = self.chain, GIVEN if self.chain.alignment or self.chain.paired else NONE
+        if self.evidence.msa == NONE:
+            chain, source = replace(chain, alignment=None, paired=None, candidates=None), NONE
+        elif self.search and source == NONE:
+            candidates = chain.candidates or self.search.candidates
+            chain, source = replace(chain, alignment=self.search.alignment, candidates=candidates), SEARCHED
+        self.record["msa"] = source
+        self.record["alignment_rows"] = 0 if chain.alignment is None else len(chain.alignment)
+        return chain
+
+    def with_templates(self) -> ChainInput:
+        if self.evidence.templates == NONE:
+            self.record["templates"] = {"source": NONE, **template_record((), ())}
+            return replace(self.chain, templates=())
+        hits = self.chain.template_hits or (self.search.template_hits if self.search else ())
+        if self.chain.templates or not hits:
+            source = GIVEN if self.chain.templates else NONE
+            self.record["templates"] = {"source": source, **template_record(self.chain.templates, ())}
+            return self.chain
+        return self.with_hits(hits)
+
+    def with_hits(self, hits: Sequence[TemplateHit]) -> ChainInput:
+        folder = self.evidence.structures_folder
+        if folder is None:
+            reason = {"reason": "no folder of mmCIF files is known (--template-structures)", "hits": names_of(hits)}
+            self.record["templates"] = {"source": SEARCHED, "used": [], "rejected": [reason]}
+            return self.chain
+        used, rejected = select_templates(
+            hits, self.chain.sequence, TemplateStructures.of(folder), self.evidence.filters
+        )
+        self.record["templates"] = {"source": SEARCHED, **template_record(used, rejected)}
+        return replace(self.chain, templates=tuple(used))
+
+
+def names_of(hits: Sequence[TemplateHit]) -> list[str]:
+    """The entries and chains that hits name."""
+    return [hit_name(hit) for hit in hits]
 
 
 def without_how(record: Any) -> Any:
@@ -99,29 +172,18 @@ def without_how(record: Any) -> Any:
     return [without_how(item) for item in record] if isinstance(record, list | tuple) else record
 
 
-def _how(search: ChainSearch | Exception) -> Any:
-    return {} if isinstance(search, Exception) else search.record
-
-
-def warnings_of(job: Job, evidence: Evidence) -> list[str]:
+def warnings_of(job: Job, evidence: Evidence, was_searched: bool) -> list[str]:
     """What makes a prediction of this job less reliable than its reader may think."""
+    demo = "the small set of sequences that comes with the program, the only one that was searched"
     alone = [name for name, chain in zip(job.chain_ids, job.chains, strict=True) if not _has_relatives(chain)]
-    if not alone:
-        return []
-    which = "no alignment" if len(job.chains) == 1 else f"no alignment for chain {', '.join(alone)}"
-    return [f"{which}: predicted from the sequence alone, which is rarely reliable. Give one with --alignments."]
+    if alone:
+        which = "no alignment" if len(job.chains) == 1 else f"no alignment for chain {', '.join(alone)}"
+        where = f" (no relatives in {demo})" if evidence.is_demo and was_searched else ""
+        return [f"{which}{where}: predicted from the sequence alone, which is rarely reliable. {MORE}"]
+    if evidence.is_demo and was_searched:
+        return [f"its relatives are from {demo}: a real search finds many more. {MORE}"]
+    return []
 
 
 def _has_relatives(chain: ChainInput) -> bool:
     return any(rows is not None and len(rows) > 1 for rows in (chain.alignment, chain.paired))
-
-
-def require_searched(found: Searched | Exception) -> Searched:
-    """What was found.
-
-    Raises:
-        Exception: it was not; the reason.
-    """
-    if isinstance(found, Exception):
-        raise found
-    return found

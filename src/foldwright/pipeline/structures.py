@@ -31,9 +31,9 @@ def structure_of(job: Job, output: AF2Output, scores: Scores) -> Structure:
     )
 
 
-def write_structures(folder: JobFolder, prediction: Prediction, caveat: str) -> dict[str, Path]:
+def write_structures(folder: JobFolder, prediction: Prediction, name: str, caveat: str) -> dict[str, Path]:
     """A ModelCIF file and a PDB file; what is too large for the PDB format has the first alone."""
-    structure, name = prediction.structure, prediction.name
+    structure = prediction.structure
     paths = {"cif": folder.write(f"{name}.cif", modelcif_text(structure, details_of(prediction, caveat)))}
     try:
         text = pdb_text(structure)

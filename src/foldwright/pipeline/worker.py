@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from foldwright import interrupts
 from foldwright.pipeline.features import Featuriser
 from foldwright.pipeline.fit import check_fits
+from foldwright.pipeline.kept import keep_alignments, require_room
 from foldwright.pipeline.loaded import Loaded
 from foldwright.pipeline.plan import Network, Plan, Task
 from foldwright.pipeline.progress import Silent
-from foldwright.pipeline.rank import Confidence
+from foldwright.pipeline.relaxing import Relaxation, to_relax
 from foldwright.pipeline.results import Prediction, prediction_name
 from foldwright.pipeline.searching import Searched
-from foldwright.pipeline.write import Writer, read_prediction
+from foldwright.pipeline.states import DONE, PREDICTING, RELAXING
+from foldwright.pipeline.write import Writer, caveat_of, read_prediction
 
 NOT_TRAINED = "generated parameters: the coordinates mean nothing"
 
@@ -44,32 +47,56 @@ class Worker:
         folder = self.plan.folder(task.job.name)
         return folder is not None and not self.is_overwriting and folder.is_done(name, task.keys[name])
 
-    def results(self, task: Task, searched: Searched | None) -> Iterator[Prediction]:
-        """Every prediction of a job, network by network, and last its ranking; None is for a job that is complete.
+    def predict(self, task: Task, searched: Searched | None) -> list[Prediction]:
+        """Every prediction of a job, ranked, relaxed and written; `searched` is None for a job that is complete.
 
         Raises:
-            Exception: why the job failed.
+            Exception: why the job failed. What was finished of it is kept.
         """
-        confidences: dict[str, Confidence] = {}
+        folder = self.plan.folder(task.job.name)
+        if folder:
+            folder.sweep()
         if searched and not self.is_complete(task):
             self.begin(task, searched)
-        for network in task.networks:
-            for seed in self.plan.options.seeds:
-                interrupts.check()
-                prediction = self.kept_or_made(task, searched, network, seed)
-                confidences[prediction.name] = prediction.scores.for_ranking
-                yield prediction
-        if folder := self.plan.folder(task.job.name):
-            folder.finish(confidences)
+        made = []
+        for network, seed in product(task.networks, self.plan.options.seeds):
+            interrupts.check()
+            made.append(self.kept_or_made(task, searched, network, seed))
+        return self.finished(task, made)
 
     def begin(self, task: Task, searched: Searched) -> None:
-        """Check once more what the search may have changed, and write down what the networks will read."""
+        """Check once more what the search may have changed, and keep what the networks will read."""
         for warning in searched.warnings:
             self.report.warn(task.job.name, warning)
         for network in task.networks:
             check_fits(searched.job, network, self.plan)
         if folder := self.plan.folder(task.job.name):
-            folder.set_status("predicting")
+            folder.set_status(PREDICTING)
+            require_room(folder.path, task)
+            keep_alignments(folder, searched)
+
+    def finished(self, task: Task, made: Sequence[Prediction]) -> list[Prediction]:
+        """The predictions after relaxation, the job's ranking written, the job done."""
+        folder, confidences = self.plan.folder(task.job.name), {p.name: p.scores.for_ranking for p in made}
+        found = {p.name: p for p in made}
+        try:
+            for name in to_relax(made, self.plan.options.relax):
+                found[name] = self.relaxed(task, found[name])
+        finally:
+            if folder:
+                folder.rank(confidences, [name for name, p in found.items() if p.relaxed])
+        if folder:
+            folder.set_status(DONE, predictions=list(confidences))
+        return list(found.values())
+
+    def relaxed(self, task: Task, prediction: Prediction) -> Prediction:
+        """A prediction with its relaxed structure."""
+        interrupts.check()
+        folder = self.plan.folder(task.job.name)
+        if folder:
+            folder.set_status(RELAXING)
+        network = next(network for network in task.networks if network.name == prediction.model)
+        return Relaxation(folder, task.keys[prediction.name], caveat_of(network), self.plan.device).relaxed(prediction)
 
     def kept_or_made(self, task: Task, searched: Searched | None, network: Network, seed: int) -> Prediction:
         """A prediction from its files, or a new one."""

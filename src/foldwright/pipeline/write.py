@@ -23,6 +23,11 @@ MEANINGLESS = "Made with generated parameters, not trained ones: coordinates and
 ENDINGS = {".pdb": "pdb", ".cif": "cif", "_scores.json": "scores", "_pae.json": "pae"}
 
 
+def caveat_of(network: Network) -> str:
+    """What is wrong with all that a network predicts; nothing, if it is trained."""
+    return MEANINGLESS if network.source.is_rule else ""
+
+
 @dataclass(frozen=True)
 class Writer:
     """Writes the predictions of one network on one job."""
@@ -35,12 +40,13 @@ class Writer:
     @property
     def remark(self) -> dict[str, str]:
         """What every reader of the files has to know."""
-        return {"remark": MEANINGLESS} if self.network.source.is_rule else {}
+        return {"remark": caveat} if (caveat := caveat_of(self.network)) else {}
 
     def write(self, prediction: Prediction, key: str, stages: Stages) -> Prediction:
         """Every file of a prediction, and last its entry in run.json, without which it does not count as done."""
         with stages.measure("writing"):
-            paths = write_structures(self.folder, prediction, self.remark.get("remark", ""))
+            self.folder.forget_relaxed(prediction.name)
+            paths = write_structures(self.folder, prediction, prediction.name, caveat_of(self.network))
             paths |= self.write_scores(prediction)
         self.folder.update("execution.json", self.execution_record(), {prediction.name: stages.as_record()})
         record = self.record(prediction, key, paths)
@@ -81,6 +87,7 @@ class Writer:
             "job": self.searched.job.name,
             "source": self.searched.job.source,
             "chains": self.searched.chains,
+            "pairing": self.searched.pairing,
             "warnings": self.searched.warnings,
             "options": self.plan.options,
             "versions": versions(),
