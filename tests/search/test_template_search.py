@@ -52,8 +52,8 @@ def test_a_domain_lies_over_the_residues_of_the_query(database):
     pairs = {q: h for q, h in zip(best.indices_query, best.indices_hit, strict=True) if q >= 0 and h >= 0}
     assert len(pairs) == best.aligned_cols
     assert 88 <= len(pairs) <= 93
-    assert {q: h for q, h in pairs.items() if q < 55} == {q: q - 14 for q in range(20, 55)}
-    assert {q: h for q, h in pairs.items() if q > 90} == {q: q - 14 for q in range(91, 113)}
+    assert {q: h for q, h in pairs.items() if 20 <= q < 55} == {q: q - 14 for q in range(20, 55)}
+    assert {q: h for q, h in pairs.items() if 90 < q < 113} == {q: q - 14 for q in range(91, 113)}
     for letters, places in ((best.query, best.indices_query), (best.hit_sequence, best.indices_hit)):
         assert [place < 0 for place in places] == [letter == "-" for letter in letters]
         assert "-" in letters
