@@ -16,7 +16,8 @@ from foldwright.errors import InputError, TrainingError
 COMMANDS = {  # each in the file of its name, which is read when it is called: `foldwright --help` loads no network
     "predict": "Predict the structures of proteins and complexes from sequences and alignments.",
     "search": "Search for relatives and templates of sequences, separately from predicting.",
-    "score": "Compare two structures: lDDT, TM-score, GDT, RMSD.",
+    "relax": "Relieve clashes and bad bonds of predicted structures by restrained minimisation.",
+    "score": "Confidence of a prediction, or how close it is to a reference.",
     "weights": "List, fetch, import and inspect published parameters.",
     "train": "Train a network from a recipe and prepared data, going on where it was stopped.",
     "evaluate": "Score a network on chains whose structures are known, beside baselines.",
