@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from foldwright.io.alignment import Alignment
 from foldwright.io.hhr import TemplateHit
@@ -39,6 +39,7 @@ class Database:
     path: Path
 
 
+@runtime_checkable
 class Program(Protocol):
     """One program, in this process or installed.
 
