@@ -84,6 +84,7 @@ def mutated(sequence, seed):
 
 
 @pytest.mark.shared
+@pytest.mark.skipif(not MINIDB.is_dir(), reason=f"{MINIDB} is not there")
 @pytest.mark.skipif(shutil.which("hmmsearch") is None, reason="hmmsearch is not installed (apt install hmmer)")
 def test_hits_equal_those_of_the_program(tmp_path):
     """hmmbuild --hand and hmmsearch -A with AlphaFold's options over AlphaFold 3's small set of PDB sequences."""

@@ -1,6 +1,8 @@
 """Which hits become templates, residue by residue, and the reasons of the others."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import gemmi
 import numpy as np
@@ -10,10 +12,15 @@ import torch
 from foldwright.chem.residues import GAP
 from foldwright.errors import InputError
 from foldwright.features.templates import templates_given
+from foldwright.io.alignment import Alignment
 from foldwright.io.hhr import TemplateHit, read_hhr
 from foldwright.io.mmcif import read_mmcif
+from foldwright.io.text import read_lines
 from foldwright.search import templates as t
 from foldwright.search.structures import TemplateStructures, read_obsolete
+from foldwright.search.template_search import search_templates
+
+MINIDB = Path(__file__).parents[3] / "shared" / "data" / "af3_inputs" / "alphafold3_minidb"
 
 
 @pytest.fixture
@@ -266,3 +273,40 @@ def test_the_record_says_what_was_used_and_why_not_the_rest(structure, folder):
         "used": [{"name": "4i6p_A", "file": str(folder / "4i6p.cif"), "chain": "A", "residues": 75}],
         "rejected": [{"reason": "no structure file", "hits": ["9zz0_A", "9zz1_A"]}],
     }
+
+
+def test_a_hit_of_hhsearch_lies_over_the_query_as_with_deepmind(oracle_file):
+    """data/index.json "hit0_mapping": query column to letter of the first hit of data/inputs/hhr__pdb70_hits.hhr."""
+    expected = json.loads("\n".join(read_lines(oracle_file("data/index.json.gz"))))["hit0_mapping"]
+    first = read_hhr(oracle_file("data/inputs/hhr__pdb70_hits.hhr"))[0]
+    sequence = "GG" + first.hit_sequence.replace("-", "") + "AAA"
+    found = t.mapping_of_hit(first, sequence)
+    assert found == {int(column): place + 2 for column, place in expected.items()}
+
+
+def test_hits_of_hhsearch_on_real_structures(oracle_file):
+    """data/inputs: an HHR file and two of the entries that it names, one of them packed."""
+    hits = read_hhr(oracle_file("data/inputs/hhr__pdb70_hits.hhr"))
+    folder = oracle_file("data/inputs/4zey.cif.gz").parent
+    used, rejected = t.select_templates(hits, "X" * 73, TemplateStructures.of(folder))
+    by_name = {t.hit_name(hit): hit for hit in hits}
+    assert {item.name for item in used} >= {"4zey_A", "4i6p_A"}
+    for item in used:
+        hit = by_name[item.name]
+        pairs = zip(hit.indices_query, hit.indices_hit, strict=True)
+        assert item.mapping == tuple((q, h) for q, h in pairs if q >= 0 and h >= 0)
+    assert {item.reason for item in rejected} == {"no structure file"}
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not MINIDB.is_dir(), reason=f"{MINIDB} is not there")
+def test_a_chain_with_two_letters_of_a_ribosome():
+    """6ydw chain Bj of AlphaFold 3's small PDB: found by hmmsearch, with the residues that were not seen."""
+    database = MINIDB / "pdb_seqres_2022_09_28__subsampled_1000.fasta.gz"
+    sequence = "QLEEIQIERSLYSDHELRALDEAQQLAKKKSDLYEEEDEQNILLAQDLEDMWEQKFLHFKLGARLTEADKKDDRTSLHRKLDRNLILLVREKLGDQDIWMLPQ"
+    query = mutated(sequence)
+    (hits,) = search_templates([Alignment.of_query(query)], database)
+    used, rejected = t.select_templates(hits, query, TemplateStructures.of(MINIDB / "pdb_mmcif"))
+    assert (used[0].name, used[0].chain) == ("6ydw_Bj", "Bj")
+    assert len(used[0].mapping or ()) > 80
+    assert len(used) + len(rejected) == len(hits)
