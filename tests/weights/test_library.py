@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 
 from foldwright.errors import InputError
+from foldwright.io.download import Patience
 from foldwright.weights.catalog import PUBLICATIONS
-from foldwright.weights.fetch import Patience
 from foldwright.weights.library import cache_folder, fetch, find_fetched, folder_of, unpack
 
 PATIENCE = Patience(timeout=1.0, tries=2, pause=0.01)

@@ -16,8 +16,8 @@ from foldwright.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from foldwright.io.download import Report
     from foldwright.weights.catalog import Publication
-    from foldwright.weights.fetch import Report
     from foldwright.weights.trained import Trained
 
 app = typer.Typer(

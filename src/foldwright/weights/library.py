@@ -11,8 +11,8 @@ from typing import Any
 
 from foldwright.errors import InputError
 from foldwright.io.cache_folder import cache_folder
+from foldwright.io.download import PATIENT, Patience, Receipt, Report, disk_faults, download, silent
 from foldwright.weights.catalog import Publication
-from foldwright.weights.fetch import PATIENT, Patience, Receipt, Report, disk_faults, download, silent
 
 PARAMETER_FILE = re.compile(r"params_(model_[1-5](_ptm|_multimer_v[23])?)\.npz")
 

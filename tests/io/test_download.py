@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from foldwright.errors import InputError
-from foldwright.weights import fetch
-from foldwright.weights.fetch import DiskFault, Patience, announced_digests, download, part_of, sidecar_of
+from foldwright.io import download as downloading
+from foldwright.io.download import DiskFault, Patience, announced_digests, announced_size, download, part_of, sidecar_of
 
 PATIENCE = Patience(timeout=0.5, tries=3, pause=0.01)
 
@@ -43,6 +43,12 @@ class Shop:
         self.asked.append(request.headers.get("Range"))
         manner = self.manners.pop(0) if len(self.manners) > 1 else self.manners[0]
         manner(request)
+
+    def answer_head(self, request: http.server.BaseHTTPRequestHandler) -> None:
+        if self.manners[0] == self.serve:
+            self.head(request, 0)
+        else:
+            self.manners[0](request)
 
     def start_of(self, request: http.server.BaseHTTPRequestHandler) -> int:
         wanted = re.match(r"bytes=(\d+)-", request.headers.get("Range", ""))
@@ -97,6 +103,9 @@ def opened(shop: Shop):
 
         def do_GET(self):
             shop.answer(self)
+
+        def do_HEAD(self):
+            shop.answer_head(self)
 
         def log_message(self, *args):
             pass
@@ -287,7 +296,7 @@ def test_no_server_at_all_is_an_error_that_names_the_address(target):
 
 
 def test_a_full_disk_keeps_what_fits_and_a_rerun_goes_on(shop, target, monkeypatch):
-    fetch_pour = fetch._pour
+    real_pour = downloading._pour
 
     def pour_onto_small_disk(response, file, *rest):
         class SmallDisk:
@@ -300,13 +309,13 @@ def test_a_full_disk_keeps_what_fits_and_a_rerun_goes_on(shop, target, monkeypat
             def __getattr__(self, name):
                 return getattr(file, name)
 
-        fetch_pour(response, SmallDisk(), *rest)
+        real_pour(response, SmallDisk(), *rest)
 
-    monkeypatch.setattr(fetch, "_pour", pour_onto_small_disk)
+    monkeypatch.setattr(downloading, "_pour", pour_onto_small_disk)
     with pytest.raises(DiskFault, match="disk is full after 2,000,000 bytes"):
         get(shop, target)
     assert not target.exists()
-    monkeypatch.setattr(fetch, "_pour", fetch_pour)
+    monkeypatch.setattr(downloading, "_pour", real_pour)
     get(shop, target)
     assert shop.asked == [None, "bytes=2000000-"]
     assert target.read_bytes() == shop.content
@@ -320,7 +329,7 @@ def test_a_real_refusal_of_the_system_to_write_more_is_told(shop, target):
     program = f"""
 import resource, signal
 from pathlib import Path
-from foldwright.weights.fetch import download
+from foldwright.io.download import download
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
 try:
@@ -335,7 +344,7 @@ except Exception as fault:
 
 
 def test_room_is_checked_before_the_first_byte(shop, target, monkeypatch):
-    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 68_000_000})())
+    monkeypatch.setattr(downloading.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 68_000_000})())
     with pytest.raises(DiskFault, match=r"are needed and 0\.1 GB are free"):
         get(shop, target, room_factor=2.0)
     assert not part_of(target).exists()
@@ -352,7 +361,7 @@ def test_a_missing_right_to_write_is_named(shop, target, monkeypatch):
     def forbidden(*args, **kwargs):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(fetch.Path, "mkdir", forbidden)
+    monkeypatch.setattr(downloading.Path, "mkdir", forbidden)
     with pytest.raises(DiskFault, match="Permission denied"):
         get(shop, target)
 
@@ -377,3 +386,10 @@ def test_a_damaged_note_means_a_fresh_start(shop, target):
     get(shop, target)
     assert shop.asked == [None]
     assert target.read_bytes() == shop.content
+
+
+def test_the_size_is_asked_without_the_file(shop):
+    assert announced_size(["http://127.0.0.1:9/gone", shop.url]) == 3_000_000
+    assert announced_size(["http://127.0.0.1:9/gone"]) is None
+    shop.manners = [shop.refuse(404)]
+    assert announced_size([shop.url]) is None

@@ -115,6 +115,18 @@ def download(
     raise faults[0]
 
 
+def announced_size(urls: Sequence[str], timeout: float = 20.0) -> int | None:
+    """How many bytes the first address that answers says its file has; None if none says so."""
+    for url in urls:
+        request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "foldwright"})
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            with urllib.request.urlopen(request, timeout=timeout) as response:
+                length = response.headers.get("Content-Length", "")
+            if length.isdigit():
+                return int(length)
+    return None
+
+
 def _transfer(url: str, target: Path, room_factor: float, patience: Patience, report: Report) -> Offer:
     """Every byte of `url` in the part file, over as many connections as it takes."""
     failures, reached = 0, -1
@@ -309,7 +321,7 @@ def _check_room(target: Path, total: int | None, begin: int, room_factor: float)
         raise DiskFault(
             f"{needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free on this disk.",
             file=target.parent,
-            remedy="Free some room, or set FOLDWRIGHT_CACHE to a folder on a larger disk.",
+            remedy="Free some room, or choose a folder on a larger disk; --help says how.",
         )
 
 
@@ -332,7 +344,7 @@ def disk_faults(target: Path) -> Iterator[None]:
             remedy = "Free some room and run the command again: it goes on from there."
         elif fault.errno in NO_RIGHT | {errno.ENOTDIR, errno.EEXIST}:
             problem = f"this folder cannot be written to ({fault.strerror})."
-            remedy = "Choose another with --out or the variable FOLDWRIGHT_CACHE."
+            remedy = "Choose another; --help says how."
         else:
             raise
         raise DiskFault(problem, file=target.parent, remedy=remedy) from fault
