@@ -153,3 +153,83 @@ def test_two_unrelated_proteins_are_not_compared():
     result = run(RAW / "gemmi/1orc.pdb.gz", RAW / "ngl/1crn.pdb")
     assert isinstance(result.exception, InputError)
     assert "1orc.pdb.gz" in str(result.exception)
+
+
+def compact_pair(gap=6.0):
+    """Two chains of twelve residues that face each other at this distance, pLDDT 80 and 60."""
+    letters = SEQUENCE[:12]
+    positions = np.zeros((24, 37, 3), np.float32)
+    positions[:, :, 0] = np.tile(np.arange(12) * 3.8, 2)[:, None]
+    positions[12:, :, 1] = gap
+    mask = ATOM37_MASK[sequence_to_aatype(letters * 2)]
+    return Structure.of_sequences([letters] * 2, positions, mask, np.repeat([80.0, 60.0], 12))
+
+
+def pae_of_pair():
+    pae = np.full((24, 24), 2.0)
+    pae[:12, 12:], pae[12:, :12] = 4.0, 25.0
+    pae[12, 0] = 3.0
+    return pae
+
+
+def test_confidence_is_read_from_the_file_beside_the_structure(written, tmp_path):
+    """Forward every pair counts with error 4, backward one pair with error 3; values by hand."""
+    path = written("x_unrelaxed_rank_001_m.pdb", compact_pair())
+    record = {"pae": pae_of_pair().tolist(), "ptm": 0.7, "iptm": 0.6}
+    (tmp_path / "x_scores_rank_001_m.json").write_text(json.dumps(record))
+    found = json.loads(run(path, "--json").stdout)
+    assert found["pae"] == str(tmp_path / "x_scores_rank_001_m.json")
+    assert (found["ptm"], found["iptm"], found["mean_plddt"], found["pae_cutoff"]) == (0.7, 0.6, 70, 10)
+    assert found["chains"]["B"] == {"residues": 12, "mean_plddt": 60}
+    pair = found["chain_pairs"]["A-B"]
+    d0 = 1.24 * 12 ** (1 / 3) - 1.8
+    assert pair["ipsae_forward"] == pytest.approx(1 / (1 + (4 / d0) ** 2))
+    assert pair["ipsae_backward"] == pytest.approx(1 / (1 + (3 / d0) ** 2)) == pair["ipsae"]
+    assert pair["contacts"] == 12 + 2 * 11  # 6 Å across, 7.1 Å to the neighbours of the opposite residue
+    assert pair["interface_plddt"] == 70
+    assert pair["pdockq"] == pytest.approx(0.724 / (1 + np.exp(-0.052 * (70 * np.log10(34) - 152.611))) + 0.018)
+    assert pair["pdockq2_forward"] > 3 * pair["pdockq2_backward"]
+    assert pair["pdockq2"] == pair["pdockq2_forward"]
+    assert pair["lis"] == pytest.approx((2 / 3 + 3 / 4) / 2)
+    assert pair["lia"] == 145
+    assert (pair["min_pae"], pair["mean_pae"]) == (3, pytest.approx((144 * 4 + 143 * 25 + 3) / 288))
+    assert pair["iptm_from_pae"] > pair["ipsae_forward"] - 1e-9
+
+
+def test_the_cutoff_of_ipsae_can_be_chosen(written, tmp_path):
+    path = written("x.pdb", compact_pair())
+    (tmp_path / "mine.json").write_text(json.dumps({"pae": pae_of_pair().tolist()}))
+    found = json.loads(run(path, "--pae", tmp_path / "mine.json", "--pae-cutoff", "3.5", "--json").stdout)
+    assert found["chain_pairs"]["A-B"]["ipsae_forward"] == 0 < found["chain_pairs"]["A-B"]["ipsae"]
+    result = run(path, "--pae-cutoff", "0")
+    assert "--pae-cutoff" in str(result.exception)
+
+
+def test_confidence_is_shown_as_a_table(written, tmp_path):
+    path = written("x.pdb", compact_pair())
+    (tmp_path / "x_pae.json").write_text(json.dumps([{"predicted_aligned_error": pae_of_pair().tolist()}]))
+    shown = run(path).stdout
+    assert "A-B" in shown
+    assert "ipSAE" in shown
+    assert "pDockQ2" in shown
+    assert "chain B" in shown
+
+
+def test_without_aligned_errors_there_are_only_scores_that_need_none(written):
+    path = written("x.pdb", compact_pair())
+    found = json.loads(run(path, "--json").stdout)
+    assert found["pae"] is None
+    assert set(found["chain_pairs"]["A-B"]) == {"contacts", "interface_residues", "interface_plddt", "pdockq"}
+    assert "--pae FILE" in run(path).stdout
+
+
+def test_chains_that_do_not_touch_have_no_docking_score(written):
+    found = json.loads(run(written("x.pdb", compact_pair(gap=30.0)), "--json").stdout)["chain_pairs"]["A-B"]
+    assert found == {"contacts": 0, "interface_residues": 0, "interface_plddt": 0, "pdockq": 0}
+
+
+def test_errors_of_another_prediction_are_refused(written, tmp_path):
+    (tmp_path / "x_pae.json").write_text(json.dumps([{"predicted_aligned_error": [[1.0]]}]))
+    result = run(written("x.pdb", compact_pair()))
+    assert isinstance(result.exception, InputError)
+    assert "x_pae.json" in str(result.exception)

@@ -1,4 +1,4 @@
-"""`foldwright score`: how close a model is to a reference structure."""
+"""`foldwright score`: how sure a prediction is of itself, or how close a model is to a reference structure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ from rich.table import Table
 
 from foldwright.chem.atoms import ATOM_INDEX, SWAPPABLE_ATOMS
 from foldwright.chem.residues import ONE_TO_THREE
+from foldwright.cli.confidence_table import confidence_table
 from foldwright.errors import InputError
+from foldwright.io.pae import find_pae, read_pae
 from foldwright.io.structure import Structure
 from foldwright.io.structure_files import read_structure
 from foldwright.metrics import gdt, lddt, rmsd, tm
+from foldwright.metrics.ipsae import PAE_CUTOFF
+from foldwright.pipeline.judging import judge
 
 CA = ATOM_INDEX["CA"]
 LEAST_IDENTITY = 0.3  # of chains that are compared
@@ -69,17 +73,46 @@ class Scores:
 
 def score(
     model: Annotated[Path, typer.Argument(help="The structure to judge: PDB or mmCIF, .gz or plain.")],
-    reference: Annotated[Path, typer.Argument(help="The structure it should be.")],
+    reference: Annotated[Path | None, typer.Argument(help="The structure it should be.")] = None,
+    pae: Annotated[
+        Path | None,
+        typer.Option(
+            help="Its aligned errors: JSON of Foldwright, AlphaFold 2 or 3, ColabFold. Else looked for beside it."
+        ),
+    ] = None,
+    pae_cutoff: Annotated[float, typer.Option(help="Pairs of residues below it count in ipSAE, in Å.")] = PAE_CUTOFF,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything, per residue too, as JSON.")] = False,
     tm_align: Annotated[
         bool, typer.Option("--tm-align", help="Also align the structures whatever their sequences.")
     ] = False,
 ) -> None:
-    """Compare a model with a reference: lDDT, TM-score, GDT and RMSD.
+    """Judge a prediction: by its own confidence, or with a reference by lDDT, TM-score, GDT and RMSD.
 
-    Residues are matched by chain and number where the sequences agree, else by aligning the sequences. TM and GDT
-    count the residues of the reference. Chains with the same sequence are matched by name, then in order.
+    Without a reference: pLDDT (from the B factors), and for each two chains ipTM, ipSAE, pDockQ, pDockQ2, LIS and
+    contacts, from the aligned errors that AlphaFold 2 or 3, ColabFold or Foldwright wrote next to the structure.
+
+    With one: residues are matched by chain and number where the sequences agree, else by aligning the sequences. TM and
+    GDT count the residues of the reference. Chains with the same sequence are matched by name, then in order.
     """
+    if reference is None:
+        _show_confidence(model, pae, pae_cutoff, as_json)
+    else:
+        _show_comparison(model, reference, as_json, tm_align)
+
+
+def _show_confidence(model: Path, pae: Path | None, pae_cutoff: float, as_json: bool) -> None:
+    if pae_cutoff <= 0:
+        raise InputError(f"{pae_cutoff} is no error.", field="--pae-cutoff", remedy="Give angstroms, 10 for example.")
+    structure, file = _read(model), pae or find_pae(model)
+    judgement = judge(structure, read_pae(file) if file else None, file, pae_cutoff)
+    if as_json:
+        about = {"model": str(model), "pae": file and str(file), "pae_cutoff": pae_cutoff}
+        print(json.dumps({**about, **asdict(judgement)}, indent=1))
+    else:
+        Console().print(confidence_table(judgement, model, file))
+
+
+def _show_comparison(model: Path, reference: Path, as_json: bool, tm_align: bool) -> None:
     a, b = _read(model), _read(reference)
     pairs = match_residues(a, b)
     if len(pairs) < 3:

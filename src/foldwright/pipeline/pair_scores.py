@@ -42,7 +42,7 @@ class Placed:
 
 def pair_scores(
     placed: Placed, first: Int[Tensor, " a"], second: Int[Tensor, " b"], pae_cutoff: float = PAE_CUTOFF
-) -> dict[str, float]:
+) -> dict[str, int | float]:
     """Every score of the interface between these residues; what needs aligned errors is left out without them.
 
     `forward` is aligned on the first chain and read at the second. See docs/scores.md.
@@ -51,7 +51,7 @@ def pair_scores(
         placed.positions[first], placed.mask[first], placed.positions[second], placed.mask[second]
     )
     plddt, other_plddt = placed.plddt[first], placed.plddt[second]
-    found = {
+    found: dict[str, int | float] = {
         "contacts": int(contacts.sum()),
         "interface_residues": int(contacts.any(1).sum() + contacts.any(0).sum()),
         "interface_plddt": interface_plddt(plddt, other_plddt, contacts),
@@ -61,7 +61,7 @@ def pair_scores(
         return found
     forward, backward = placed.pae[first][:, second], placed.pae[second][:, first]
     both = torch.cat([forward.flatten(), backward.flatten()])
-    sizes = {"mean_pae": float(both.mean()), "min_pae": float(both.min())}
+    sizes: dict[str, int | float] = {"mean_pae": float(both.mean()), "min_pae": float(both.min())}
     docked = {
         "pdockq2_forward": pdockq2(plddt, other_plddt, contacts, forward),
         "pdockq2_backward": pdockq2(other_plddt, plddt, contacts.T, backward),
@@ -76,7 +76,7 @@ def pair_scores(
     }
 
 
-def _ipsae(forward: Tensor, backward: Tensor, cutoff: float) -> dict[str, float]:
+def _ipsae(forward: Tensor, backward: Tensor, cutoff: float) -> dict[str, int | float]:
     """The better of both directions, as Dunbrack (2025) reports it, and each direction of the default."""
     there, back = ipsae(forward, cutoff), ipsae(backward, cutoff)
     return {
@@ -88,7 +88,7 @@ def _ipsae(forward: Tensor, backward: Tensor, cutoff: float) -> dict[str, float]
     }
 
 
-def _lis(forward: Tensor, backward: Tensor) -> dict[str, float]:
+def _lis(forward: Tensor, backward: Tensor) -> dict[str, int | float]:
     """The mean of both directions (Kim et al. 2024), and how many pairs it rests on."""
     scores = [local_interaction_score(pae) for pae in (forward, backward)]
     return {"lis": sum(scores) / 2, "lia": sum(local_interaction_area(pae) for pae in (forward, backward))}

@@ -25,8 +25,8 @@ class Scores:
     max_pae: float | None  # angstrom: the largest error that can be predicted
     ptm: float | None
     iptm: float | None
-    chains: dict[str, dict[str, float]]  # by chain name: mean_plddt, ptm
-    chain_pairs: dict[str, dict[str, float]]  # by "A-B": iptm, ipsae, pdockq ..., docs/scores.md
+    chains: dict[str, dict[str, int | float]]  # by chain name: mean_plddt, ptm
+    chain_pairs: dict[str, dict[str, int | float]]  # by "A-B": iptm, ipsae, pdockq ..., docs/scores.md
 
     @property
     def mean_plddt(self) -> float:
@@ -101,7 +101,7 @@ def pae_record(pae: Float[np.ndarray, "n n"], max_pae: float) -> list[dict[str, 
     return [{"predicted_aligned_error": np.rint(pae).astype(int), "max_predicted_aligned_error": round(max_pae, 2)}]
 
 
-def _both_ways(forward: float, backward: float) -> dict[str, float]:
+def _both_ways(forward: float, backward: float) -> dict[str, int | float]:
     """ipTM of two chains: the better direction, aligned on the first, aligned on the second."""
     return {"iptm": max(forward, backward), "iptm_forward": forward, "iptm_backward": backward}
 
@@ -118,7 +118,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def _rounded_all(values: dict[str, float]) -> dict[str, float | None]:
+def _rounded_all(values: dict[str, int | float]) -> dict[str, float | None]:
     return {name: _rounded(value) for name, value in values.items()}
 
 
