@@ -17,6 +17,7 @@ COMMANDS = {  # each in the file of its name, which is read when it is called: `
     "predict": "Predict the structures of proteins and complexes from sequences and alignments.",
     "search": "Search for relatives and templates of sequences, separately from predicting.",
     "relax": "Relieve clashes and bad bonds of predicted structures by restrained minimisation.",
+    "report": "Pages and pictures of results, which open without a network.",
     "score": "Confidence of a prediction, or how close it is to a reference.",
     "weights": "List, fetch, import and inspect published parameters.",
     "train": "Train a network from a recipe and prepared data, going on where it was stopped.",

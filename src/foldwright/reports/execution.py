@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from foldwright.reports.results import Results
+from foldwright.reports.results import Model, Results
 
 
 def command(results: Results) -> str:
@@ -18,13 +18,24 @@ def command(results: Results) -> str:
     return shlex.join([Path(words[0]).name, *words[1:]])
 
 
-def stages(results: Results) -> Iterator[list[Any]]:
-    """A row for each model and stage: seconds and the highest memory."""
-    for model in results.models:
-        for stage, record in model.stages.items():
-            memory = record.get("peak_memory_bytes")
-            gigabytes = None if memory is None else f"{memory / 1e9:.2f}"
-            yield [model.name, stage, f"{record.get('seconds', 0):.1f}", gigabytes]
+def stages(results: Results) -> tuple[list[str], list[list[Any]]]:
+    """Titles, and a row for each model: seconds of every stage, and the highest memory of any."""
+    names = list(dict.fromkeys(stage for model in results.models for stage in model.stages))
+    rows = [
+        [model.name, *(_seconds(model.stages.get(name)) for name in names), _memory(model)]
+        for model in results.models
+        if model.stages
+    ]
+    return ["model", *names, "memory, GB"], rows
+
+
+def _seconds(stage: Mapping[str, Any] | None) -> str | None:
+    return None if stage is None else f"{stage.get('seconds', 0):.1f}"
+
+
+def _memory(model: Model) -> str | None:
+    peaks = [stage["peak_memory_bytes"] for stage in model.stages.values() if "peak_memory_bytes" in stage]
+    return f"{max(peaks) / 1e9:.2f}" if peaks else None
 
 
 def facts(results: Results) -> Iterator[tuple[str, str]]:
@@ -37,8 +48,8 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
         yield "Threads", f"{machine.get('threads', '?')} on {machine['cores']} cores"
     if versions:
         yield "Versions", ", ".join(f"{name} {version}" for name, version in versions.items())
-    for name, source in _weights(results).items():
-        yield f"Weights of {name}", source
+    for source, names in _weights(results).items():
+        yield "Weights", f"{', '.join(names)}: {source}"
     if source := results.run.get("source"):
         yield "Input", str(source)
     if finished := results.execution.get("finished"):
@@ -59,11 +70,14 @@ def in_words(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _weights(results: Results) -> dict[str, str]:
-    found = {}
+def _weights(results: Results) -> dict[str, list[str]]:
+    """The models that were filled from each source."""
+    found: dict[str, list[str]] = {}
     for model in results.models:
         info: Mapping[str, Any] = model.record.get("weights") or {}
         parts = [str(info[key]) for key in ("source", "licence") if info.get(key)]
         digest = f"SHA-256 {info['sha256'][:12]}…" if info.get("sha256") else ""
-        found[str(model.record.get("model", model.name))] = " · ".join(filter(None, [*parts, digest]))
-    return found
+        names = found.setdefault(" · ".join(filter(None, [*parts, digest])), [])
+        name = str(model.record.get("model", model.name))
+        names += [] if name in names else [name]
+    return {source: names for source, names in found.items() if source}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +16,7 @@ from foldwright.reports.results import Chain, Model, Results
 from foldwright.reports.words import describe_depth, describe_errors, describe_plddt, describe_recycling
 
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 26, 44  # margins around axes
+MOST_SEGMENTS = 800  # of a drawn backbone: more cannot be seen and make the page heavy
 
 
 def plddt_plot(results: Results, width: float = 900, height: float = 250) -> Drawing:
@@ -83,7 +85,7 @@ def recycling_plot(models: Sequence[Model], width: float = 440, height: float = 
     """How far the alpha carbons' distances still moved from pass to pass."""
     moved = [np.array(model.record.get("moved_angstrom", []), float) for model in models]
     last = max(len(values) for values in moved)
-    axes = _axes(width, height, (0, last), (0, 1.1 * max(float(values.max(initial=0.1)) for values in moved)))
+    axes = _axes(width, height, (0.5, last + 0.5), (0, 1.1 * max(float(values.max(initial=0.1)) for values in moved)))
     lines = [
         Line(
             points=axes.points(np.arange(1, len(values) + 1), values),
@@ -111,14 +113,18 @@ def backbone_plot(results: Results, model: Model, size: float = 460) -> Drawing:
     low, high = flat[is_there].min(axis=0), flat[is_there].max(axis=0)
     scale = (size - 24) / max(float((high - low)[:2].max()), 1.0)
     places = (flat[:, :2] - (low + high)[:2] / 2) * scale + size / 2
+    step = 1 + results.num_residues // MOST_SEGMENTS
     joined = [
-        i for chain in results.chains for i in range(chain.start, chain.stop - 1) if is_there[i] and is_there[i + 1]
+        (i, j)
+        for chain in results.chains
+        for i, j in pairwise([*range(chain.start, chain.stop - 1, step), chain.stop - 1])
+        if is_there[i] and is_there[j]
     ]
-    joined.sort(key=lambda i: flat[i, 2])
-    shapes = []
-    for i in joined:
-        points = places[[i, i + 1]]
-        colour = f"class{confidence_class(float(model.plddt[i : i + 2].mean()))}"
+    joined.sort(key=lambda pair: flat[pair[0], 2])
+    shapes: list[Line] = []
+    for i, j in joined:
+        points = places[[i, j]]
+        colour = f"class{confidence_class(float(model.plddt[i : j + 1].mean()))}"
         shapes += [Line(points=points, colour="paper", width=6), Line(points=points, colour=colour, width=3.5)]
     return Drawing(
         width=size,
@@ -184,7 +190,7 @@ def _ramp_key(axes: Axes, top: float, palette: str) -> list[Picture | Text]:
     ]
 
 
-def _dot(at: Float[np.ndarray, "2"], radius: float = 3.5) -> Area:
+def _dot(at: Float[np.ndarray, " 2"], radius: float = 3.5) -> Area:
     angles = np.linspace(0, 2 * np.pi, 13)[:-1]
     return Area(points=at + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), colour="ink")
 

@@ -14,7 +14,7 @@ from foldwright.reports.results import Model, Results
 from foldwright.reports.svg import svg
 from foldwright.reports.words import PAIR_SCORES, SCORES, describe_depth, describe_recycling, verdicts
 
-NARROW = 400  # pixels of a picture on a phone
+WIDE, NARROW = 1140, 400  # pixels of a picture on a screen and on a phone
 
 
 def header(results: Results) -> Markup:
@@ -41,8 +41,7 @@ def summary(results: Results) -> Markup:
         tag("div", tag("dt", name), tag("dd", tag("b", value), " ", says), class_="card")
         for name, value, says in verdicts(results)
     ]
-    best = f" of the best model, {results.models[0].name}" if results.models else ""
-    title = tag("h2", f"How far to trust it{best}") if cards else None
+    title = tag("h2", f"How far to trust the best model, {results.models[0].name}") if cards else None
     return html(*map(warning, evidence.warnings(results)), title, tag("dl", *cards, class_="cards") if cards else None)
 
 
@@ -173,7 +172,7 @@ def alignments(results: Results, depths: Sequence[Depth]) -> Markup:
     return section(
         "alignment",
         "Alignment",
-        *(html(figures(coverage_plot(d, 900), coverage_plot(d, NARROW)), tag("p", describe_depth(d))) for d in depths),
+        *(html(figures(coverage_plot(d, WIDE), coverage_plot(d, NARROW)), tag("p", describe_depth(d))) for d in depths),
         _identities(depths) if depths else None,
         tag("p", pairing) if pairing else None,
         table("Where the alignments came from", ["chain", "residues", "source", "rows"], source) if source else None,
@@ -248,16 +247,14 @@ def how(results: Results) -> Markup:
     """Command, times, machine, versions."""
     command = execution.command(results)
     facts = [tag("div", tag("dt", name), tag("dd", text)) for name, text in execution.facts(results)]
-    times = list(execution.stages(results))
+    head, times = execution.stages(results)
     return section(
         "how",
         "How it was made",
         tag("p", "The command:") if command else None,
         tag("pre", tag("code", command), tabindex="0") if command else None,
         tag("dl", *facts, class_="facts"),
-        table("Time and memory of each stage", ["model", "stage", "seconds", "peak memory, GB"], times)
-        if times
-        else None,
+        table("Seconds in each stage, and the highest memory", head, times) if times else None,
     )
 
 
@@ -273,7 +270,7 @@ def figures(wide: Drawing, narrow: Drawing | None = None) -> Markup:
 
 
 def plddt_figure(results: Results) -> Markup:
-    return tag("div", figures(plddt_plot(results, 1140), plddt_plot(results, NARROW)), id="plddt")
+    return tag("div", figures(plddt_plot(results, WIDE), plddt_plot(results, NARROW)), id="plddt")
 
 
 def _number(value: float | None, digits: int) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -129,4 +130,4 @@ def _blocks(chains: tuple[Chain, ...]) -> Iterator[tuple[str, int, int]]:
         return
     length = len(chains[0].sequence)
     borders = np.unique(np.linspace(0, length, min(BLOCKS, length) + 1).round().astype(int)).tolist()
-    yield from ((f"{a + 1}-{b}", a, b) for a, b in zip(borders, borders[1:], strict=False))
+    yield from ((f"{a + 1}-{b}", a, b) for a, b in pairwise(borders))

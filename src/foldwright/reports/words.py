@@ -47,8 +47,8 @@ SCORES: Mapping[str, Score] = {
     "ipsae": Score(
         "ipSAE",
         "0 to 1",
-        "ipTM over those pairs of residues only whose expected error is below 10 Å, so that disordered ends do not lower "
-        "it; the better of the two directions (Dunbrack 2025, d0res).",
+        "ipTM over those pairs of residues only whose expected error is below 10 Å, so that disordered ends do not "
+        "lower it; the better of the two directions (Dunbrack 2025, d0res).",
     ),
     "pdockq": Score(
         "pDockQ",

@@ -79,7 +79,7 @@ class StructureView {
     for (const atom of this.atoms) {
       if (atom.atom === "CA") this.centres[this.indexOf(atom)] = atom;
     }
-    this.paint();
+    this.style();
     if (view) this.viewer.setView(view);
     else this.viewer.zoomTo();
     this.viewer.render();
@@ -90,16 +90,20 @@ class StructureView {
     return this.place.get(`${atom.chain} ${atom.resi}`);
   }
 
-  /** Give every residue its colour, and redraw. */
   paint() {
     this.viewer.setBackgroundColor(colour("canvas"), 1);
+    this.style();
+    this.viewer.render();
+  }
+
+  /** Give every residue its shape and its colour; seen at the next rendering. */
+  style() {
     const colours = residueColours();
     const colorfunc = (atom) => colours[this.indexOf(atom)] ?? "#888888";
     const trace = { cartoon: { style: "trace", thickness: 0.4, colorfunc } };
     const cartoon = { cartoon: { arrows: true, colorfunc } };
     this.viewer.setStyle({}, this.shown === "trace" ? trace : cartoon);
     if (this.shown === "sticks") this.viewer.addStyle({}, { stick: { radius: 0.12, colorfunc } });
-    this.viewer.render();
   }
 
   show(what) {
