@@ -5,7 +5,7 @@ import json
 import pytest
 
 from foldwright.errors import InputError
-from foldwright.io.hhr import parse_hhr, read_hhr
+from foldwright.io.hhr import TemplateHit, parse_hhr, read_hhr
 
 ONE_HIT = """Query         query
 Match_columns 6
@@ -46,6 +46,19 @@ def test_blocks_of_a_hit_are_joined_and_gaps_have_no_place():
     assert hit.indices_hit == [9, 10, 11, 12, -1, 13]
     assert (hit.pdb_id, hit.chain_id) == ("1abc", "B")
     assert (hit.probability, hit.e_value, hit.sum_probs, hit.aligned_cols) == (97.51, 0.038, 3.1, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("1ABC_Bj mol:protein length:3", ("1abc", "Bj")),
+        ("pdb_00001abc_A", ("pdb_00001abc", "A")),
+        ("model", ("model", "")),
+    ],
+)
+def test_a_name_is_an_entry_and_a_chain(name, parts):
+    hit = TemplateHit.of_name(name, 1)
+    assert (hit.pdb_id, hit.chain_id) == parts
 
 
 def test_a_report_without_hits_is_empty():

@@ -15,6 +15,7 @@ from foldwright.features.templates import templates_given
 from foldwright.io.alignment import Alignment
 from foldwright.io.hhr import TemplateHit, read_hhr
 from foldwright.io.mmcif import read_mmcif
+from foldwright.io.structure import Structure
 from foldwright.io.text import read_lines
 from foldwright.search import templates as t
 from foldwright.search.structures import TemplateStructures, read_obsolete
@@ -185,7 +186,7 @@ def test_residues_without_coordinates_make_no_template(structure, folder):
         stop += 1
     hit = hit_on(chain.sequence[start:stop], start)
     found = reasons([hit], hit.query, folder, min_length=1, max_subsequence=2.0)[1]
-    assert found == ["none of its aligned residues has coordinates"]
+    assert found == ["fewer than 5 atoms of its aligned residues were seen"]
 
 
 def test_a_torn_chain_is_no_template(structure, folder):
@@ -211,6 +212,17 @@ def test_a_chain_that_has_another_name_today_is_found_by_its_residues(structure,
     assert reasons([hit], hit.query, folder)[0] == ["4i6p_A"]
     other = hit_on("MKTAYIAKQRQISFVKSH", name="4i6p_Q")
     assert reasons([other], other.query, folder)[1] == ["its file has no such protein chain, only A, B"]
+
+
+def test_another_chain_counts_where_the_named_one_has_other_residues():
+    sequences = ["MKTAYIAKQRQISFVKSH", "GSHMACDEFGHIKLMNPQ"]
+    atoms = np.zeros((36, 37, 3)), np.ones((36, 37)), np.zeros(36)
+    whole = Structure.of_sequences(sequences, *atoms, chain_ids=("A", "B"))
+    assert t.chain_of_hit(hit_on("HMACDEFG", name="1abc_A"), whole).chain_ids == ("B",)
+    assert t.chain_of_hit(hit_on("TAYIAKQR", name="1abc_A"), whole).chain_ids == ("A",)
+    assert t.chain_of_hit(hit_on("WWWWWWWW", name="1abc_A"), whole).chain_ids == ("A",)
+    assert t.chain_of_hit(TemplateHit.of_name("1abc_B", 1), whole).chain_ids == ("B",)
+    assert t.chain_of_hit(hit_on("WWWWWWWW", name="1abc_Q"), whole.chain("B")).chain_ids == ("B",)
 
 
 def test_chains_with_names_of_several_letters(structure, folder):

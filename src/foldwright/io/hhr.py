@@ -41,13 +41,19 @@ class TemplateHit:
 
     @property
     def pdb_id(self) -> str:
-        """Lower-case PDB code: `1abc` of `1ABC_A ...`."""
-        return self.name.split(maxsplit=1)[0].split("_")[0].lower()
+        """The entry in lower case: `1abc` of `1ABC_A ...`, `pdb_00001abc` of `pdb_00001abc_A`."""
+        return self._entry_and_chain[0].lower()
 
     @property
     def chain_id(self) -> str:
         """The author's chain: `A` of `1ABC_A ...`."""
-        return self.name.split(maxsplit=1)[0].partition("_")[2]
+        return self._entry_and_chain[1]
+
+    @property
+    def _entry_and_chain(self) -> tuple[str, str]:
+        word = self.name.split(maxsplit=1)[0]
+        entry, _, chain = word.rpartition("_")
+        return (entry, chain) if entry else (word, "")
 
 
 def read_hhr(path: str | Path) -> list[TemplateHit]:

@@ -19,6 +19,7 @@ from foldwright.io.structure import Structure
 from foldwright.search.structures import TemplateStructures
 
 MIN_IDENTITY_OF_HIT = 0.9  # of a hit's sequence with the chain it names; the released pipeline's bound
+MIN_ATOMS = 5  # of the aligned residues; the released pipelines' bound
 MAX_STEP = 150.0  # Å between Cα of neighbours; the released pipeline's bound for a chain that is torn
 
 
@@ -178,8 +179,8 @@ def _check_chain(chain: Structure, mapping: dict[int, int], query: str, filters:
     places = np.array(list(mapping.values()), np.int64)
     if len(places) <= filters.min_coverage * len(query):
         raise _NoTemplate(f"covers at most {filters.min_coverage:.0%} of the query")
-    if not chain.is_resolved[places].any():
-        raise _NoTemplate("none of its aligned residues has coordinates")
+    if chain.mask[places].sum() < MIN_ATOMS:
+        raise _NoTemplate(f"fewer than {MIN_ATOMS} atoms of its aligned residues were seen")
     if _largest_step(chain) > MAX_STEP:
         raise _NoTemplate(f"neighbouring Cα are more than {MAX_STEP:.0f} Å apart")
 
@@ -192,15 +193,17 @@ def _largest_step(chain: Structure) -> float:
 
 
 def chain_of_hit(hit: TemplateHit, structure: Structure) -> Structure:
-    """The chain that a hit names, or where it is gone another with the same residues, or the only one there is."""
-    chains = [structure.chain(name) for name in structure.chain_ids]
-    named = [chain for chain in chains if chain.chain_ids[0] == hit.chain_id]
-    letters = _letters(hit)
-    same = [chain for chain in chains if letters and place_of(letters, chain.sequence) is not None]
-    alone = chains if len(chains) == 1 else []
-    if not (named or same or alone):
-        raise _NoTemplate(f"its file has no such protein chain, only {', '.join(structure.chain_ids)}")
-    return (named or same or alone)[0]
+    """The chain that a hit names; if that has other residues, one that has the hit's; or the only one there is."""
+    letters, names = _letters(hit), structure.chain_ids
+    named = structure.chain(hit.chain_id) if hit.chain_id in names else None
+    if named is not None and (not letters or place_of(letters, named.sequence) is not None):
+        return named
+    same = [name for name, text in zip(names, structure.sequences, strict=True) if place_of(letters, text) is not None]
+    if letters and same:
+        return structure.chain(same[0])
+    if named is None and len(names) > 1:
+        raise _NoTemplate(f"its file has no such protein chain, only {', '.join(names)}")
+    return structure if named is None else named
 
 
 def mapping_of_hit(hit: TemplateHit, sequence: str) -> dict[int, int]:
