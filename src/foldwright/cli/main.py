@@ -15,6 +15,7 @@ from foldwright.errors import InputError, TrainingError
 
 COMMANDS = {  # each in the file of its name, which is read when it is called: `foldwright --help` loads no network
     "predict": "Predict the structures of proteins and complexes from sequences and alignments.",
+    "jobs": "Show the jobs of a run: waiting, being predicted, done, failed and why.",
     "search": "Search for relatives and templates of sequences, separately from predicting.",
     "relax": "Relieve clashes and bad bonds of predicted structures by restrained minimisation.",
     "report": "Pages and pictures of results, which open without a network.",

@@ -11,6 +11,7 @@ from foldwright.features.pairing import STRATEGIES
 from foldwright.io.job import ChainInput, Job
 from foldwright.search.options import SearchOptions
 from foldwright.search.plan import chosen_steps
+from foldwright.search.recipes import LOCAL
 from foldwright.search.templates import TemplateFilters
 
 AUTO, NONE = "auto", "none"
@@ -87,7 +88,38 @@ class Evidence:
     @property
     def is_demo(self) -> bool:
         """Whether the only database searched is the small one that comes with the program."""
-        return self.search is not None and self.search.preset == "local" and self.search.folder is None
+        return self.search is not None and self.search.preset == LOCAL and self.search.folder is None
+
+
+def evidence_of(
+    *,
+    msa: str = AUTO,
+    pairing: str = AUTO,
+    use_templates: str = AUTO,
+    preset: str | None = None,
+    databases: str | Path | None = None,
+    search_engine: str = AUTO,
+    template_structures: str | Path | None = None,
+    max_template_date: str | None = None,
+) -> Evidence:
+    """The choices of the command `foldwright predict`; without a preset, `local`.
+
+    Raises:
+        InputError: a choice that does not exist.
+    """
+    return Evidence(
+        msa=msa,
+        pairing=pairing,
+        templates=use_templates,
+        search=SearchOptions(
+            preset=preset or LOCAL,
+            databases=None if databases is None else Path(databases),
+            engine=search_engine,
+            templates=use_templates == AUTO,
+        ),
+        filters=TemplateFilters(max_date=max_template_date),
+        structures=None if template_structures is None else Path(template_structures),
+    )
 
 
 def check_given(evidence: Evidence, alignments: object, templates: object) -> None:

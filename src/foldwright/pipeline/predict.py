@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from foldwright.io.job import Job
-from foldwright.pipeline.evidence import Evidence
+from foldwright.pipeline.evidence import evidence_of
 from foldwright.pipeline.options import Options, consecutive_seeds, model_names
 from foldwright.pipeline.prepare import prepare
 from foldwright.pipeline.progress import Silent
 from foldwright.pipeline.rank import ranked
 from foldwright.pipeline.results import FailedJob, Prediction
 from foldwright.pipeline.run import run
-from foldwright.search.options import SearchOptions
 
 __all__ = ["JobsFailed", "Prediction", "predict"]
 
@@ -44,7 +43,15 @@ def predict(
     out: str | Path | None = None,
     alignments: str | Path | None = None,
     templates: Sequence[str | Path] = (),
-    evidence: Evidence | None = None,
+    msa: str = "auto",
+    pairing: str = "auto",
+    use_templates: str = "auto",
+    preset: str | None = None,
+    databases: str | Path | None = None,
+    search_engine: str = "auto",
+    template_structures: str | Path | None = None,
+    max_template_date: str | None = None,
+    relax: str = "none",
     overrides: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     report: Silent | None = None,
@@ -54,7 +61,8 @@ def predict(
     inputs     a sequence (`SEQ:SEQ` for a complex), the path of a FASTA, A3M or CSV file, a `Job`, or a list of these
     out        folder for the files that the command writes; None writes nothing
     max_msa    rows of the alignment read as cluster centres, and as extra rows
-    evidence   what may be searched and used besides what is given; None searches the small database of the package
+    preset     how relatives are searched where none are given; None searches the small database of the package, or the
+               folder of databases that is named
     overrides  numbers of the network by dotted path, {"trunk.num_blocks": 8}
     report     told what happens; `foldwright.pipeline.progress.Live()` draws it on a terminal
 
@@ -65,7 +73,16 @@ def predict(
         JobsFailed: some of several jobs failed; it holds the predictions of the others.
     """
     options = Options(
-        evidence=evidence or Evidence(search=SearchOptions()),
+        evidence=evidence_of(
+            msa=msa,
+            pairing=pairing,
+            use_templates=use_templates,
+            preset=preset,
+            databases=databases,
+            search_engine=search_engine,
+            template_structures=template_structures,
+            max_template_date=max_template_date,
+        ),
         models=model_names([model] if isinstance(model, str) else tuple(model)),
         weights=None if weights is None else str(weights),
         recycles=recycles,
@@ -76,6 +93,7 @@ def predict(
         overrides=dict(overrides or {}),
         precision=precision,
         device=device,
+        relax=relax,
     )
     items = [inputs] if isinstance(inputs, str | Path | Job) else list(inputs)
     plan = prepare(items, options, out=out, alignments=alignments, templates=templates)

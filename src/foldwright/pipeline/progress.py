@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -31,6 +32,9 @@ class Silent:
 
     def warn(self, job: str, text: str) -> None:
         """Something about a job that makes its result worth less."""
+
+    def page(self, path: Path) -> None:
+        """There is a page to look at."""
 
     def fail(self, job: str, why: str) -> None:
         """A job failed; the others go on."""
@@ -100,6 +104,9 @@ class Live(Silent):
     def fail(self, job: str, why: str) -> None:
         self.close()
         super().fail(job, why)
+
+    def page(self, path: Path) -> None:
+        self.console.print(f"→ {path}", markup=False, soft_wrap=True)
 
     def close(self) -> None:
         if self.progress is not None:
