@@ -1,6 +1,7 @@
 """Alignments of several chains brought side by side, against AlphaFold-Multimer."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,16 @@ import torch
 
 from foldwright.features.af2 import ChainFeatures, multimer_example
 from foldwright.features.msa import MSA
-from foldwright.features.pairing import Chains, crop, merge, pair_by_species, without_paired
+from foldwright.features.pairing import (
+    STRATEGIES,
+    Chains,
+    crop,
+    merge,
+    pair_by_species,
+    paired_rows,
+    pairing_record,
+    without_paired,
+)
 from foldwright.features.species import species_of
 from foldwright.io.a3m import read_a3m
 from foldwright.io.alignment import Alignment
@@ -158,3 +168,123 @@ def test_blocks_of_entities_stand_on_a_diagonal():
     assert merged.bert_mask.tolist() == [[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 0, 0], [0, 0, 0, 0, 1, 1]]
     assert merged.is_centre.tolist() == [1, 0, 0]
     assert merged.mask.min() == 1
+
+
+A, B, C = "ACDEACDE", "CDEFCDEF", "DEFGDEFG"
+
+
+def found(query, *rows):
+    """Candidates of a chain: rows as (species, sequence), in the order in which a search returns them."""
+    descriptions = ["query", *(f"tr|A0A146SKV9|A0A146SKV9_{species} x OX={ord(species[0])}" for species, _ in rows)]
+    return Alignment([query, *(row for _, row in rows)], np.zeros((len(rows) + 1, len(query)), np.int32), descriptions)
+
+
+@pytest.fixture
+def three_chains():
+    """YEAST has two rows of A, the second more like it; WHEAT has A and B; the MOUSE of B covers too little."""
+    return [
+        found(A, ("YEAST", "CCCCACDE"), ("YEAST", "ACDEACDC"), ("WHEAT", "ACDEAC--"), ("MOUSE", "ACDEACDD")),
+        found(B, ("WHEAT", "CDEFCDEE"), ("YEAST", "CDEFCCCC"), ("YEAST", "CDCCCCCC"), ("MOUSE", "CDE-----")),
+        found(C, ("MOUSE", "DEFGDEFF"), ("YEAST", "DEFGDE--"), ("YEAST", "DEFGDD--")),
+    ]
+
+
+def rows_of(paired):
+    return list(zip(*(rows.sequences for rows in paired), strict=True))
+
+
+def test_every_strategy_begins_with_the_queries_and_fills_with_gaps(three_chains):
+    for strategy in STRATEGIES:
+        paired = paired_rows(three_chains, strategy)
+        assert len({len(rows) for rows in paired}) == 1
+        assert [rows.query for rows in paired] == [A, B, C]
+        assert all(
+            set(row) == {"-"}
+            for rows in paired
+            for row, name in zip(rows.sequences, rows.descriptions, strict=True)
+            if name == "no_partner"
+        )
+    assert len({tuple(rows_of(paired_rows(three_chains, strategy))) for strategy in STRATEGIES}) == len(STRATEGIES)
+
+
+def test_alphafold_2_ranks_the_rows_of_a_species_by_identity(three_chains):
+    pairs = rows_of(paired_rows(three_chains, "af2"))
+    assert pairs[1:4] == [
+        ("ACDEACDC", "CDEFCCCC", "DEFGDE--"),
+        ("CCCCACDE", "CDCCCCCC", "DEFGDD--"),
+        ("ACDEACDD", "CDE-----", "DEFGDEFF"),
+    ]
+    assert pairs[4] == ("ACDEAC--", "CDEFCDEE", "-" * 8)
+    assert len(pairs) == 5
+
+
+def test_alphafold_3_takes_the_rows_of_a_species_as_they_were_found(three_chains):
+    pairs = rows_of(paired_rows(three_chains, "af3"))
+    assert ("CCCCACDE", "CDEFCCCC", "DEFGDE--") in pairs
+    assert ("ACDEACDC", "CDCCCCCC", "DEFGDD--") in pairs
+    assert len(pairs) == 5
+
+
+def test_alphafold_3_takes_the_first_rows_of_a_species_that_has_too_many():
+    many = [found(q, *(("YEAST", q) for _ in range(700))) for q in (A, B)]
+    assert len(paired_rows(many, "af3")[0]) == 1 + 600
+    assert len(paired_rows(many, "af2")[0]) == 1  # equal rows are one, and equal to the query
+
+
+def test_greedy_pairing_takes_the_best_row_of_every_taxon_of_two_chains(three_chains):
+    assert rows_of(paired_rows(three_chains, "greedy")) == [
+        (A, B, C),
+        ("CCCCACDE", "CDEFCCCC", "DEFGDE--"),  # YEAST
+        ("ACDEAC--", "CDEFCDEE", "-" * 8),  # WHEAT
+        ("ACDEACDD", "-" * 8, "DEFGDEFF"),  # MOUSE, whose row of B covers three of eight columns
+    ]
+
+
+def test_complete_pairing_asks_for_every_chain(three_chains):
+    assert rows_of(paired_rows(three_chains, "complete")) == [(A, B, C), ("CCCCACDE", "CDEFCCCC", "DEFGDE--")]
+    assert pairing_record(paired_rows(three_chains, "complete")) == {"rows": 1, "rows_of_all_chains": 1}
+    assert pairing_record(paired_rows(three_chains, "greedy")) == {"rows": 3, "rows_of_all_chains": 1}
+
+
+def test_copies_have_the_rows_of_their_chain_and_do_not_count_as_partners(three_chains):
+    """MOUSE of A alone is no pair, although there are two copies of A."""
+    a, b, _ = three_chains
+    paired = paired_rows([a, b, a], "complete")
+    assert rows_of(paired) == [(x, y, x) for x, y in rows_of(paired_rows([a, b], "complete"))]
+    assert len(paired[0]) == 3
+
+
+def test_copies_of_one_chain_are_not_paired(three_chains):
+    for strategy in STRATEGIES:
+        paired = paired_rows([three_chains[0]] * 2, strategy)
+        assert rows_of(paired) == [(A, A)]
+        assert pairing_record(paired) == {"rows": 0, "rows_of_all_chains": 0}
+
+
+def test_a_chain_without_candidates_stays_alone(three_chains):
+    a, b, _ = three_chains
+    alone = Alignment.of_query(C)
+    assert rows_of(paired_rows([a, b, alone], "complete")) == [(A, B, C)]
+    greedy = rows_of(paired_rows([a, b, alone], "greedy"))
+    assert len(greedy) == 3
+    assert {row[2] for row in greedy[1:]} == {"-" * 8}
+
+
+def test_deletions_and_descriptions_go_with_their_rows():
+    a, b = found(A, ("YEAST", A[::-1])), found(B, ("WHEAT", B[::-1]), ("YEAST", B[::-1]))
+    b.deletions[2] = 7
+    paired = paired_rows([a, b], "greedy")
+    assert paired[1].deletions.tolist() == [[0] * 8, [7] * 8]
+    assert "YEAST" in paired[0].descriptions[1]
+    assert "YEAST" in paired[1].descriptions[1]
+
+
+def test_rows_paired_beforehand_give_the_features_of_the_released_program(oracle, chain_features):
+    """data/pair_and_merge_hetero3.npz once more, the pairs made by name and given with the chains."""
+    case = oracle("data/pair_and_merge_hetero3.npz")
+    chains = [chain_features[c] for c in "AAB"]
+    paired = paired_rows([chain.candidates for chain in chains], "af2")
+    given = [replace(chain, candidates=None, paired=rows) for chain, rows in zip(chains, paired, strict=True)]
+    example = multimer_example(given)
+    np.testing.assert_array_equal(example.msa.rows, case["msa"][: int(case["num_alignments"])])
+    np.testing.assert_array_equal(example.msa.deletions, case["deletion_matrix"][: int(case["num_alignments"])])

@@ -1,6 +1,7 @@
 """Reading mmCIF, against AlphaFold 2's parser (../shared/oracles/af2/data; commands in its README)."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,10 @@ import pytest
 from foldwright.errors import InputError
 from foldwright.io.mmcif import read_mmcif
 from foldwright.io.text import read_lines
+
+# The file of entry 1psm that the oracle was made of (the first 16 digits of its SHA-256 are in data/index.json).
+ENTRY_1PSM = "data/af3_inputs/openfold3/openfold3/tests/test_data/mmcifs/1psm.cif.gz"
+SHARED = Path(__file__).parents[3] / "shared"
 
 HEADER = """data_TEST
 _entry.id TEST
@@ -49,9 +54,19 @@ _atom_site.pdbx_PDB_model_num
 
 @pytest.mark.parametrize("source", ["4i6p.cif", "4zey.cif.gz", "2q2k.cif", "3u8v.cif", "3zee.cif"])
 def test_chains_equal_deepmind(oracle, oracle_file, source):
-    theirs = oracle(f"data/mmcif_{source[:4]}.npz")
-    facts = json.loads("\n".join(read_lines(oracle_file("data/index.json.gz"))))[f"mmcif_{source[:4]}"]
-    structure = read_mmcif(oracle_file(f"data/inputs/{source}"))
+    equals_deepmind(oracle, oracle_file, oracle_file(f"data/inputs/{source}"))
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not (SHARED / ENTRY_1PSM).exists(), reason="needs ../shared")
+def test_the_first_model_of_an_nmr_entry_equals_deepmind(oracle, oracle_file):
+    equals_deepmind(oracle, oracle_file, SHARED / ENTRY_1PSM)
+
+
+def equals_deepmind(oracle, oracle_file, path):
+    theirs = oracle(f"data/mmcif_{path.name[:4]}.npz")
+    facts = json.loads("\n".join(read_lines(oracle_file("data/index.json.gz"))))[f"mmcif_{path.name[:4]}"]
+    structure = read_mmcif(path)
     assert structure.header.method == facts["header"]["structure_method"]
     assert structure.header.release_date == facts["header"]["release_date"]
     assert structure.header.resolution == facts["header"]["resolution"]

@@ -34,13 +34,15 @@ def organism_of(description: str) -> Organism:
     A UniRef cluster is named for its representative, whose sequence the row is. Its taxon is the common ancestor of all
     members, so it counts only where there is one member (UniRef FASTA headers, uniprot.org/help/fasta-headers).
     """
-    name, _, text = description.strip().partition(" ")
+    name, text = (*description.split(maxsplit=1), "", "")[:2]
     taxon, species = (_first(pattern, text) for pattern in (_TAXON, _NAME))
     if not name.startswith("UniRef"):
         entry = _ENTRY.fullmatch(name.partition("/")[0])
         return Organism(entry["species"] if entry else "", taxon, species)
-    is_alone = _first(_MEMBERS, text) in ("", "1")
-    return Organism(_first(_REPRESENTATIVE, text), *((taxon, species) if is_alone else ()))
+    organism = Organism(_first(_REPRESENTATIVE, text))
+    if _first(_MEMBERS, text) not in ("", "1"):
+        return Organism() if organism.is_collective else organism
+    return Organism("" if organism.is_collective else organism.mnemonic, taxon, species)
 
 
 def species_of(description: str) -> str:
