@@ -23,12 +23,12 @@ def fasta_of(sequences, prefix="tr|X{i}|X{i}_HUMAN made protein OX=9606"):
     return "".join(f">{prefix.format(i=i)}\n{sequence}\n" for i, sequence in enumerate(sequences))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def family():
     return made_family()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def other_family():
     return made_family(seed=2, length=60)
 

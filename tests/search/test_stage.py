@@ -41,7 +41,8 @@ def searches(found):
 
 def test_rows_of_both_databases_are_merged_without_repeats(options, family, other_family):
     first, second = search_chains([family[0], other_family[0]], options())
-    assert first.alignment.query == family[0] and second.alignment.query == other_family[0]
+    assert first.alignment.query == family[0]
+    assert second.alignment.query == other_family[0]
     assert len(first.alignment) == 1 + len(family[1]) < 1 + 8 + 6  # two relatives stand in both databases
     for row in first.alignment.sequences:
         assert any(row.replace("-", "") in relative for relative in (family[0], *family[1]))
@@ -51,7 +52,8 @@ def test_rows_of_both_databases_are_merged_without_repeats(options, family, othe
     assert first.candidates.sequences == first.alignment.sequences
     names = [description.split()[0] for description in first.alignment.descriptions]
     assert names[:2] == ["query", next(name for name in names if name.startswith("tr|X"))]
-    assert names[-1].startswith("sp|Y") and "_MOUSE/" in names[-1]
+    assert names[-1].startswith("sp|Y")
+    assert "_MOUSE/" in names[-1]
 
 
 def test_answers_stand_in_the_order_of_the_sequences_and_equal_ones_are_searched_once(options, runs, family):
@@ -91,9 +93,11 @@ def test_the_record_says_what_was_done(options, family):
     record = json.loads(json.dumps(found.record))
     assert record["preset"] == "local"
     first = record["searches"][0]
-    assert first["program"] == "pyhmmer jackhmmer" and first["version"]
+    assert first["program"] == "pyhmmer jackhmmer"
+    assert first["version"]
     assert first["parameters"]["F3"] == 5e-7
-    assert first["databases"][0]["name"] == "first" and len(first["databases"][0]["digest"]) == 64
+    assert first["databases"][0]["name"] == "first"
+    assert len(first["databases"][0]["digest"]) == 64
     assert first["seconds"] > 0
 
 
@@ -110,8 +114,10 @@ class Poisoned(Counting):
 def test_a_search_that_fails_takes_no_other_with_it(options, runs, family, monkeypatch):
     monkeypatch.setitem(PROGRAMS, Jackhmmer, {"pyhmmer": Poisoned})
     bad, good = search_chains(["W" + family[0], family[0]], options())
-    assert isinstance(bad, InputError) and bad.message == "poison"
-    assert isinstance(good, ChainSearch) and len(good.alignment) == 13
+    assert isinstance(bad, InputError)
+    assert bad.message == "poison"
+    assert isinstance(good, ChainSearch)
+    assert len(good.alignment) == 13
     assert runs.count("failed") == 2  # together, then alone; the second database is not tried
 
 
@@ -135,7 +141,9 @@ def test_an_interrupt_ends_the_search_and_keeps_what_was_found(options, runs, fa
 def test_no_search_gives_the_query_alone(options):
     (found,) = search_chains(["MKV"], options(preset="none", databases=None))
     assert found.alignment.sequences == ["MKV"]
-    assert found.candidates is None and found.template_hits == () and searches(found) == []
+    assert found.candidates is None
+    assert found.template_hits == ()
+    assert searches(found) == []
 
 
 class Templates:
@@ -184,7 +192,8 @@ def test_templates_are_searched_with_the_first_rows_of_another_step(options, fam
 
 def test_templates_can_be_left_out(options, family, with_templates):
     (found,) = search_chains([family[0]], options(preset="af3", templates=False))
-    assert found.template_hits == () and len(searches(found)) == 1
+    assert found.template_hits == ()
+    assert len(searches(found)) == 1
 
 
 def test_what_is_missing_is_said_before_anything_is_searched(options, runs, tmp_path):
@@ -215,7 +224,8 @@ def test_a_program_that_answers_too_little_has_failed(options, monkeypatch, fami
 
     monkeypatch.setitem(PROGRAMS, Jackhmmer, {"pyhmmer": Silent})
     (found,) = search_chains([family[0]], options())
-    assert isinstance(found, InputError) and "0 of 1" in str(found)
+    assert isinstance(found, InputError)
+    assert "0 of 1" in str(found)
 
 
 def test_progress_is_told(options, family):

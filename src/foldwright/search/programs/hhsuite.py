@@ -100,5 +100,5 @@ def _databases(databases: Sequence[Database]) -> list[object]:
     return [word for database in databases for word in ("-d", database.path.resolve())]
 
 
-def _words(flags: Mapping[str, float]) -> list[object]:
+def _words(flags: Mapping[str, float | int]) -> list[object]:
     return [word for flag, value in flags.items() for word in (flag, value)]
