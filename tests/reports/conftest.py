@@ -145,14 +145,19 @@ def write_alignment(path: Path, query: str, rows: int) -> None:
     path.write_text("".join(lines), "utf-8")
 
 
+@pytest.fixture(scope="session")
+def make_job():
+    """Writes a finished job of helices of these lengths: `make_job(folder, [30, 24], models=..., has_pae=...)`."""
+    return lambda folder, lengths, **how: write_job(folder, helices(lengths), **how)
+
+
 @pytest.fixture
-def monomer(tmp_path):
+def monomer(tmp_path, make_job):
     """A job of one chain of 40 residues with two models."""
-    return write_job(tmp_path / "runs" / "helix", helices([40]), models=("model_2_ptm", "model_1_ptm"))
+    return make_job(tmp_path / "runs" / "helix", [40], models=("model_2_ptm", "model_1_ptm"))
 
 
 @pytest.fixture
-def dimer(tmp_path):
+def dimer(tmp_path, make_job):
     """A job of two chains, 30 and 24 residues, with two models."""
-    models = ("model_1_multimer_v3", "model_3_multimer_v3")
-    return write_job(tmp_path / "runs" / "pair", helices([30, 24]), models=models)
+    return make_job(tmp_path / "runs" / "pair", [30, 24], models=("model_1_multimer_v3", "model_3_multimer_v3"))

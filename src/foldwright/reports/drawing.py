@@ -15,6 +15,8 @@ from jaxtyping import Float, UInt8
 
 FONT_SIZE = 12.0
 
+Number = float | int
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -22,7 +24,7 @@ class Line:
 
     points: Float[np.ndarray, "k 2"]
     colour: str = "ink"
-    width: float = 1.5
+    width: Number = 1.5
     label: str = ""  # for style sheets: the model it belongs to
 
 
@@ -32,15 +34,15 @@ class Area:
 
     points: Float[np.ndarray, "k 2"]
     colour: str
-    opacity: float = 1.0
+    opacity: Number = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
     """A line of text; `anchor` is start, middle or end, and it stands on y."""
 
-    x: float
-    y: float
+    x: Number
+    y: Number
     text: str
     anchor: str = "start"
     colour: str = "ink"
@@ -51,10 +53,10 @@ class Text:
 class Picture:
     """Pixels stretched over a rectangle without smoothing."""
 
-    left: float
-    top: float
-    width: float
-    height: float
+    left: Number
+    top: Number
+    width: Number
+    height: Number
     pixels: UInt8[np.ndarray, "h w 3"]
 
 
@@ -62,8 +64,8 @@ class Picture:
 class Drawing:
     """A picture with its words: `title` names it, `description` tells somebody who cannot see it."""
 
-    width: float
-    height: float
+    width: Number
+    height: Number
     title: str
     description: str
     shapes: Sequence[Line | Area | Text | Picture]
@@ -74,12 +76,12 @@ class Drawing:
 class Axes:
     """A rectangle of the drawing and the values at its borders."""
 
-    left: float
-    top: float
-    width: float
-    height: float
-    x_range: tuple[float, float]
-    y_range: tuple[float, float]  # below, above
+    left: Number
+    top: Number
+    width: Number
+    height: Number
+    x_range: tuple[Number, Number]
+    y_range: tuple[Number, Number]  # below, above
 
     def x(self, value: Any) -> Any:
         low, high = self.x_range
@@ -90,25 +92,25 @@ class Axes:
         return self.top + (high - np.asarray(value, float)) / (high - low) * self.height
 
     @property
-    def right(self) -> float:
+    def right(self) -> Number:
         return self.left + self.width
 
     @property
-    def bottom(self) -> float:
+    def bottom(self) -> Number:
         return self.top + self.height
 
     def points(self, x: Any, y: Any) -> Float[np.ndarray, "k 2"]:
         """Values to places in the drawing."""
         return np.stack(np.broadcast_arrays(self.x(x), self.y(y)), axis=-1).astype(float)
 
-    def band(self, low: float, high: float, colour: str, opacity: float = 1.0) -> Area:
+    def band(self, low: Number, high: Number, colour: str, opacity: Number = 1.0) -> Area:
         """A stripe over the whole width."""
         return self.box(*self.x_range, low, high, colour, opacity)
 
-    def box(self, x0: float, x1: float, y0: float, y1: float, colour: str, opacity: float = 1.0) -> Area:
+    def box(self, x0: Number, x1: Number, y0: Number, y1: Number, colour: str, opacity: Number = 1.0) -> Area:
         return Area(points=self.points([x0, x1, x1, x0], [y0, y0, y1, y1]), colour=colour, opacity=opacity)
 
-    def rule(self, value: float, colour: str = "line", width: float = 1.0) -> Line:
+    def rule(self, value: Number, colour: str = "line", width: Number = 1.0) -> Line:
         """An upright line."""
         return Line(points=self.points([value, value], self.y_range), colour=colour, width=width)
 
@@ -128,17 +130,17 @@ class Axes:
             ),
         ]
         for value in ticks(*self.x_range, max(2, int(self.width / 70))):
-            x = float(self.x(value))
+            x = Number(self.x(value))
             shapes.append(Line(points=np.array([[x, self.bottom], [x, self.bottom + 4]]), colour="quiet", width=1))
             shapes.append(Text(x=x, y=self.bottom + 17, text=f"{value:,g}", anchor="middle", colour="quiet"))
         for value in ticks(*self.y_range, max(2, int(self.height / 32))):
-            y = float(self.y(value))
+            y = Number(self.y(value))
             shapes.append(Line(points=np.array([[self.left - 4, y], [self.left, y]]), colour="quiet", width=1))
             shapes.append(Text(x=self.left - 7, y=y + 4, text=f"{value:,g}", anchor="end", colour="quiet"))
         return shapes
 
 
-def ticks(low: float, high: float, most: int) -> list[float]:
+def ticks(low: Number, high: Number, most: int) -> list[Number]:
     """Round numbers between two, at most so many steps of 1, 2 or 5 times a power of ten."""
     low, high = min(low, high), max(low, high)
     if high <= low:

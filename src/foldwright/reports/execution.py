@@ -61,7 +61,7 @@ def total_seconds(results: Results) -> float:
     return sum(record.get("seconds", 0) for model in results.models for record in model.stages.values())
 
 
-def in_words(seconds: float) -> str:
+def in_words(seconds: float | int) -> str:
     """A time as people say it."""
     if seconds < 90:
         return f"{seconds:.0f} s"

@@ -137,5 +137,5 @@ def _line(row: Row) -> Markup:
     )
 
 
-def _hundredths(value: float | None) -> str | None:
+def _hundredths(value: float | int | None) -> str | None:
     return None if value is None else f"{value:.2f}"

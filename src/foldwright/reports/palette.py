@@ -43,12 +43,12 @@ CLASSES = (  # above, below, name; the AlphaFold database's words
 )
 
 
-def confidence_class(plddt: float) -> int:
+def confidence_class(plddt: float | int) -> int:
     """0 very high, 1 confident, 2 low, 3 very low."""
     return next((i for i, (low, _, _) in enumerate(CLASSES) if plddt > low), len(CLASSES) - 1)
 
 
-def ramp_pixels(values: Float[np.ndarray, "h w"], top: float, palette: str) -> UInt8[np.ndarray, "h w 3"]:
+def ramp_pixels(values: Float[np.ndarray, "h w"], top: float | int, palette: str) -> UInt8[np.ndarray, "h w 3"]:
     """Colours for values from 0 to `top`."""
     stops = np.array([_rgb(colour) for colour in PAE_RAMPS[palette]], float)
     at = np.clip(values / top, 0, 1) * (len(stops) - 1)

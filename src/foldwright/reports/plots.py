@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from foldwright.chem.atoms import ATOM_INDEX
 from foldwright.reports.alignments import IDENTITIES, Depth
-from foldwright.reports.drawing import Area, Axes, Drawing, Line, Picture, Text
+from foldwright.reports.drawing import Area, Axes, Drawing, Line, Number, Picture, Text
 from foldwright.reports.palette import CLASSES, confidence_class, ramp_pixels
 from foldwright.reports.results import Chain, Model, Results
 from foldwright.reports.words import describe_depth, describe_errors, describe_plddt, describe_recycling
@@ -19,7 +19,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 12, 26, 44  # margins around axes
 MOST_SEGMENTS = 800  # of a drawn backbone: more cannot be seen and make the page heavy
 
 
-def plddt_plot(results: Results, width: float = 900, height: float = 250) -> Drawing:
+def plddt_plot(results: Results, width: Number = 900, height: Number = 250) -> Drawing:
     """pLDDT of every model along the residues, the best one last and on top."""
     axes = _axes(width, height, (0.5, results.num_residues + 0.5), (0, 100))
     shapes = [axes.band(low, high, f"class{i}", 0.16) for i, (low, high, _) in enumerate(CLASSES)]
@@ -39,7 +39,7 @@ def plddt_plot(results: Results, width: float = 900, height: float = 250) -> Dra
     )
 
 
-def pae_plot(results: Results, model: Model, palette: str, size: float = 460) -> Drawing:
+def pae_plot(results: Results, model: Model, palette: str, size: Number = 460) -> Drawing:
     """The predicted aligned error: row aligned on, column scored."""
     assert model.pae is not None
     n, inner = results.num_residues, size - LEFT - 24
@@ -58,7 +58,7 @@ def pae_plot(results: Results, model: Model, palette: str, size: float = 460) ->
     )
 
 
-def coverage_plot(depth: Depth, width: float = 900, height: float = 210) -> Drawing:
+def coverage_plot(depth: Depth, width: Number = 900, height: Number = 210) -> Drawing:
     """How many rows have a residue in each column, the closest to the query at the bottom."""
     n = depth.covering.shape[1]
     axes = _axes(width, height, (0.5, n + 0.5), (0, max(1, int(depth.total.max()))))
@@ -81,7 +81,7 @@ def coverage_plot(depth: Depth, width: float = 900, height: float = 210) -> Draw
     )
 
 
-def recycling_plot(models: Sequence[Model], width: float = 440, height: float = 230) -> Drawing:
+def recycling_plot(models: Sequence[Model], width: Number = 440, height: Number = 230) -> Drawing:
     """How far the alpha carbons' distances still moved from pass to pass."""
     moved = [np.array(model.record.get("moved_angstrom", []), float) for model in models]
     last = max(len(values) for values in moved)
@@ -104,7 +104,7 @@ def recycling_plot(models: Sequence[Model], width: float = 440, height: float = 
     )
 
 
-def backbone_plot(results: Results, model: Model, size: float = 460) -> Drawing:
+def backbone_plot(results: Results, model: Model, size: Number = 460) -> Drawing:
     """The trace of alpha carbons, seen along the direction of least extent, near parts over far ones."""
     structure = model.structure
     alpha = ATOM_INDEX["CA"]
@@ -125,7 +125,8 @@ def backbone_plot(results: Results, model: Model, size: float = 460) -> Drawing:
     for i, j in joined:
         points = places[[i, j]]
         colour = f"class{confidence_class(float(model.plddt[i : j + 1].mean()))}"
-        shapes += [Line(points=points, colour="paper", width=6), Line(points=points, colour=colour, width=3.5)]
+        inner = np.array([[0.8, 0.2], [0.2, 0.8]]) @ points  # the rim leaves the joints alone
+        shapes += [Line(points=inner, colour="paper", width=7), Line(points=points, colour=colour, width=3.5)]
     return Drawing(
         width=size,
         height=size,
@@ -150,11 +151,11 @@ def all_plots(results: Results, depths: Sequence[Depth], palette: str) -> Mappin
     return found
 
 
-def _axes(width: float, height: float, x: tuple[float, float], y: tuple[float, float]) -> Axes:
+def _axes(width: Number, height: Number, x: tuple[Number, Number], y: tuple[Number, Number]) -> Axes:
     return Axes(left=LEFT, top=TOP, width=width - LEFT - RIGHT, height=height - TOP - BOTTOM, x_range=x, y_range=y)
 
 
-def _place(axes: Axes) -> dict[str, float]:
+def _place(axes: Axes) -> dict[str, Number]:
     return {"left": axes.left, "right": axes.right, "top": axes.top, "bottom": axes.bottom}
 
 
@@ -178,7 +179,7 @@ def _chain_names(axes: Axes, chains: Sequence[Chain]) -> list[Text]:
     ]
 
 
-def _ramp_key(axes: Axes, top: float, palette: str) -> list[Picture | Text]:
+def _ramp_key(axes: Axes, top: Number, palette: str) -> list[Picture | Text]:
     """The colours of the errors under the axes."""
     pixels = ramp_pixels(np.linspace(0, top, 128)[None], top, palette)
     y = axes.bottom + 50
@@ -190,7 +191,7 @@ def _ramp_key(axes: Axes, top: float, palette: str) -> list[Picture | Text]:
     ]
 
 
-def _dot(at: Float[np.ndarray, " 2"], radius: float = 3.5) -> Area:
+def _dot(at: Float[np.ndarray, " 2"], radius: Number = 3.5) -> Area:
     angles = np.linspace(0, 2 * np.pi, 13)[:-1]
     return Area(points=at + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), colour="ink")
 

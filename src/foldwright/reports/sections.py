@@ -273,5 +273,5 @@ def plddt_figure(results: Results) -> Markup:
     return tag("div", figures(plddt_plot(results, WIDE), plddt_plot(results, NARROW)), id="plddt")
 
 
-def _number(value: float | None, digits: int) -> str | None:
+def _number(value: float | int | None, digits: int) -> str | None:
     return None if value is None else f"{value:.{digits}f}"

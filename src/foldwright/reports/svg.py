@@ -11,7 +11,7 @@ from functools import singledispatch
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from foldwright.reports.drawing import FONT_SIZE, Area, Drawing, Line, Picture, Text
+from foldwright.reports.drawing import FONT_SIZE, Area, Drawing, Line, Number, Picture, Text
 from foldwright.reports.markup import Markup, tag
 
 Colours = Mapping[str, str] | None  # None: class names, which the page's style sheet colours
@@ -134,5 +134,5 @@ def _corners(drawing: Drawing) -> Float[np.ndarray, "4 2"]:
     return np.array([[0, 0], [w, 0], [w, h], [0, h]], float)
 
 
-def _number(value: float) -> str:
+def _number(value: Number) -> str:
     return f"{value:.1f}".removesuffix(".0")

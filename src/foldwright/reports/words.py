@@ -91,7 +91,7 @@ def verdicts(results: Results) -> Iterator[tuple[str, str, str]]:
         yield "ipTM", f"{scores['iptm']:.2f}", _of_iptm(scores["iptm"])
 
 
-def _of_plddt(value: float) -> str:
+def _of_plddt(value: float | int) -> str:
     return (
         "Each part is expected to be accurate, most side chains included.",
         "The course of the backbone is expected to be right; side chains less so.",
@@ -100,7 +100,7 @@ def _of_plddt(value: float) -> str:
     )[confidence_class(value)]
 
 
-def _of_ptm(value: float) -> str:
+def _of_ptm(value: float | int) -> str:
     if value > 0.8:
         return "The arrangement of the whole is expected to be right."
     if value > 0.5:
@@ -108,7 +108,7 @@ def _of_ptm(value: float) -> str:
     return "The arrangement of the whole is not to be trusted, even where parts of it are."
 
 
-def _of_iptm(value: float) -> str:
+def _of_iptm(value: float | int) -> str:
     if value > 0.8:
         return "How the chains lie to each other is expected to be right."
     if value > 0.6:

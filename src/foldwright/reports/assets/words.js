@@ -33,7 +33,7 @@ function selectionWords({ rows, columns }) {
   const isOne = rows[0] === columns[0] && rows[1] === columns[1];
   const what = isOne
     ? `Selected ${rangeName(rows)}: mean pLDDT ${plddt(rows)}`
-    : `Selected ${rangeName(rows)} (mean pLDDT ${plddt(rows)}) and ${rangeName(columns)} (${plddt(columns)})`;
+    : `Selected ${rangeName(rows)} (orange, mean pLDDT ${plddt(rows)}) and ${rangeName(columns)} (purple, ${plddt(columns)})`;
   if (!state.errors[state.model]) return `${what}.`;
   const error = mean(span(rows).map((row) => mean(span(columns).map((column) => errorBetween(row, column)))));
   return `${what}; mean expected error ${error.toFixed(1)} Å.`;
