@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 
 from foldwright import kernels
@@ -16,7 +15,7 @@ from foldwright.pipeline.plan import Plan, Task
 from foldwright.pipeline.progress import Silent
 from foldwright.pipeline.results import FailedJob, Prediction
 from foldwright.pipeline.searching import Searched, require_searched, search_jobs
-from foldwright.pipeline.states import INTERRUPTED, SEARCHING, WAITING, Entry, Manifest
+from foldwright.pipeline.states import FAILED, INTERRUPTED, SEARCHING, WAITING, Entry, Manifest
 from foldwright.pipeline.worker import Worker
 
 MAX_BATCH = 32  # jobs whose searches share a pass over a database
@@ -59,11 +58,11 @@ class Run:
         """The jobs as their searches end. Without anything to search there is no thread."""
         evidence = self.plan.options.evidence
         if not any(evidence.searched_sequences(task.job) for task in tasks):
-            yield from chain.from_iterable(self.batches(tasks, largest=1))
+            yield from one_by_one(self.batches(tasks, largest=1))
             return
         ahead = Ahead(self.batches(tasks, largest=MAX_BATCH), self.report.wait)
         try:
-            yield from chain.from_iterable(ahead)
+            yield from one_by_one(ahead)
         finally:
             ahead.stop()
 
@@ -78,7 +77,9 @@ class Run:
             yield self.searched(mine)
             size = min(2 * size, largest)
         for task in elsewhere:  # their process may be done by now
-            if self.hold(task):
+            if self.manifest and self.manifest.written_state(task.job.name) == FAILED:
+                self.report.warn(task.job.name, "failed in another process that works here.")
+            elif self.hold(task):
                 yield self.searched([task])
             else:
                 self.report.warn(task.job.name, "another process works on this job; it is left to that one.")
@@ -88,11 +89,11 @@ class Run:
         evidence = self.plan.options.evidence
         open_tasks = [task for task in tasks if not self.worker.is_complete(task)]
         for task in open_tasks:
-            self.set_status(task, SEARCHING if evidence.searched_sequences(task.job) else WAITING)
+            self.set_status(task.job.name, SEARCHING if evidence.searched_sequences(task.job) else WAITING)
         jobs = [task.job for task in open_tasks]
         found = dict(zip((job.name for job in jobs), search_jobs(jobs, evidence), strict=True))
         for task in open_tasks:
-            self.set_status(task, WAITING)
+            self.set_status(task.job.name, WAITING)
         return [(task, found.get(task.job.name)) for task in tasks]
 
     def results_of(self, task: Task, searched: Searched | Exception | None) -> Iterator[Prediction | FailedJob]:
@@ -103,7 +104,8 @@ class Run:
         except Exception as error:
             yield self.fail(name, error)
         except (KeyboardInterrupt, SystemExit):
-            self.set_status(task, INTERRUPTED)
+            self.set_status(name, INTERRUPTED)
+            self.held.pop(name).close()
             raise
         self.held.pop(name).close()
         self.end(name)
@@ -117,14 +119,16 @@ class Run:
         return True
 
     def let_go(self) -> None:
-        """Give up what is held: jobs that were searched and not predicted."""
+        """Give up what is held: jobs that were searched and not predicted wait again."""
         for name, stack in list(self.held.items()):
+            if self.manifest and self.manifest.written_state(name) == SEARCHING:
+                self.set_status(name, WAITING)
             stack.close()
             del self.held[name]
 
-    def set_status(self, task: Task, status: str) -> None:
+    def set_status(self, job: str, status: str) -> None:
         """Note how a job stands; where that cannot be written, the job will fail when it has something to say."""
-        if folder := self.plan.folder(task.job.name):
+        if folder := self.plan.folder(job):
             with suppress(InputError):
                 folder.set_status(status)
 
@@ -146,6 +150,14 @@ class Run:
             self.on_end(folder.path)
         except Exception as error:
             self.report.warn(job, explain(error))
+
+
+def one_by_one(batches: Iterable[list[Ready]]) -> Iterator[Ready]:
+    """The jobs of batches; each is forgotten once it was given away, for alignments are large."""
+    for batch in batches:
+        batch.reverse()
+        while batch:
+            yield batch.pop()
 
 
 def in_order(tasks: Sequence[Task], manifest: Manifest | None) -> list[Task]:

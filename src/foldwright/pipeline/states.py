@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from foldwright.errors import InputError
-from foldwright.io.atomic import atomic_write
+from foldwright.io.atomic import PART, atomic_write
 from foldwright.pipeline.plan import Task
 from foldwright.pipeline.records import read_json, to_json
 
@@ -21,6 +21,7 @@ STATES = (WAITING, *ACTIVE, DONE, FAILED, INTERRUPTED)
 
 MANIFEST = "jobs.json"
 LOCKS = ".locks"
+OWN_LOCK = "_jobs"  # no job has such a name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,9 @@ class Manifest:
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Add jobs to the list, or correct what it says of them."""
-        with self.lock("manifest", wait=True):
+        with self.lock(OWN_LOCK, wait=True):
+            for part in self.folder.glob(f".{MANIFEST}.*{PART}"):  # of a process that was killed
+                part.unlink(missing_ok=True)
             listed = {entry.name: entry for entry in self.entries()} | {entry.name: entry for entry in entries}
             with atomic_write(self.folder / MANIFEST) as file:
                 file.write(to_json({"jobs": [asdict(entry) for entry in listed.values()]}))
@@ -102,10 +105,13 @@ class Manifest:
         best = _best(ranking or {})
         return JobState(entry=entry, state=state, why=status.get("why", ""), is_held=is_held, **best)
 
+    def written_state(self, name: str) -> str:
+        """What the last process that had a job said of it."""
+        return (read_json(self.folder / name / "status.json") or {}).get("status", WAITING)
+
     def was_lost(self, name: str) -> bool:
         """Whether the process that worked on a job ended without a word: perhaps the job's doing."""
-        status = read_json(self.folder / name / "status.json") or {}
-        return status.get("status") in ACTIVE and not self.is_held(name)
+        return self.written_state(name) in ACTIVE and not self.is_held(name)
 
     def is_held(self, name: str) -> bool:
         """Whether a process holds this job."""
