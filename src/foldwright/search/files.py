@@ -16,14 +16,18 @@ from foldwright.search.stage import ChainSearch
 
 
 def write_chain(folder: Path, name: str, found: ChainSearch) -> None:
-    """`name.a3m`, and `name.candidates.a3m` and `name.hits.json` if there are such."""
+    """`name.a3m`, and `name.candidates.a3m` and `name.hits.json` if there are such; none of an earlier search stays."""
     rows = {f"{name}.a3m": found.alignment, f"{name}.candidates.a3m": found.candidates}
     for file, alignment in rows.items():
-        if alignment is not None:
-            with atomic_write(folder / file) as out:
-                out.write(write_a3m(alignment))
+        if alignment is None:
+            (folder / file).unlink(missing_ok=True)
+            continue
+        with atomic_write(folder / file) as out:
+            out.write(write_a3m(alignment))
+    hits = folder / f"{name}.hits.json"
+    hits.unlink(missing_ok=True)
     if found.template_hits:
-        write_json(folder / f"{name}.hits.json", [asdict(hit) for hit in found.template_hits])
+        write_json(hits, [asdict(hit) for hit in found.template_hits])
 
 
 def read_hits(file: Path) -> tuple[TemplateHit, ...]:

@@ -1,0 +1,128 @@
+"""`foldwright search` from the command line to the files that `predict --alignments` reads."""
+
+import json
+import random
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from foldwright.cli.search import search
+from foldwright.errors import InputError
+from foldwright.io.jobs import read_jobs
+from foldwright.search.parameters import Jackhmmer
+from foldwright.search.programs import PROGRAMS
+from foldwright.search.programs.in_process import JackhmmerInProcess
+
+app = typer.Typer()
+app.command()(search)
+LETTERS = "ACDEFGHIKLMNPQRSTVWY"
+
+
+def made(seed, length=70):
+    rng = random.Random(seed)
+    query = "".join(rng.choice(LETTERS) for _ in range(length))
+    return query, ["".join(rng.choice(LETTERS) if rng.random() < 0.25 else x for x in query) for _ in range(6)]
+
+
+ONE, ITS_ROWS = made(1)
+TWO, ITS_OTHER_ROWS = made(2)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs the command in a folder with a database and two jobs: `alone`, and `pair` of three chains."""
+    databases = tmp_path / "databases"
+    databases.mkdir()
+    rows = enumerate([*ITS_ROWS, *ITS_OTHER_ROWS])
+    (databases / "small.fasta").write_text("".join(f">sp|P{i}|P{i}_HUMAN\n{row}\n" for i, row in rows))
+    (tmp_path / "jobs.fasta").write_text(f">alone\n{ONE}\n>pair\n{TWO}:{ONE}:{TWO}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOLDWRIGHT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("FOLDWRIGHT_DATABASES", raising=False)
+
+    def run(*arguments, databases=databases):
+        words = [*arguments, "--out", "found", "--threads", "1", *(["--databases", databases] if databases else [])]
+        return CliRunner().invoke(app, [str(word) for word in words])
+
+    return run
+
+
+def test_what_is_found_is_read_by_predict(run, tmp_path):
+    assert run("jobs.fasta").exit_code == 0
+    names = sorted(path.relative_to(tmp_path / "found").as_posix() for path in (tmp_path / "found").rglob("*.*"))
+    assert names == [
+        "alone/A.a3m",
+        "alone/A.candidates.a3m",
+        "alone/search.json",
+        "pair/A.a3m",
+        "pair/A.candidates.a3m",
+        "pair/B.a3m",
+        "pair/B.candidates.a3m",
+        "pair/search.json",
+    ]
+    alone, pair = read_jobs("jobs.fasta", "found")
+    assert [len(chain.alignment) for chain in (*alone.chains, *pair.chains)] == [7, 7, 7, 7]
+    assert [chain.alignment.query for chain in pair.chains] == [TWO, ONE, TWO]
+    assert [chain.candidates.query for chain in pair.chains] == [TWO, ONE, TWO]
+    assert [len(chain.candidates) for chain in pair.chains] == [7, 7, 7]
+
+
+def test_the_record_lies_beside_the_files(run, tmp_path):
+    run("jobs.fasta", "--max-rows", "small=3")
+    record = json.loads((tmp_path / "found" / "pair" / "search.json").read_text())
+    assert record["job"] == "pair"
+    assert set(record["chains"]) == {"A", "B"}
+    assert record["chains"]["B"]["rows"] == 3
+    assert record["chains"]["B"]["searches"][0]["max_rows"] == 3
+    assert record["failed"] == {}
+
+
+def test_a_sequence_is_an_input_and_the_second_search_is_remembered(run, tmp_path):
+    first, second = run(ONE), run(ONE)
+    assert "1 from the cache" not in first.output
+    assert "1 from the cache" in second.output
+    assert (tmp_path / "found" / "query" / "A.a3m").is_file()
+    assert run(ONE, "--quiet").output == ""
+
+
+def test_one_failed_chain_fails_its_jobs_alone(run, tmp_path, monkeypatch):
+    class Poisoned(JackhmmerInProcess):
+        def run(self, queries, *rest):
+            if TWO in [query.sequence for query in queries]:
+                raise InputError("poison")
+            return super().run(queries, *rest)
+
+    monkeypatch.setitem(PROGRAMS, Jackhmmer, {"pyhmmer": Poisoned})
+    result = run("jobs.fasta")
+    assert result.exit_code == 1
+    assert "pair, chain A: poison" in result.output
+    assert (tmp_path / "found" / "alone" / "A.a3m").is_file()
+    record = json.loads((tmp_path / "found" / "pair" / "search.json").read_text())
+    assert record["failed"] == {"A": "poison"}
+    assert (tmp_path / "found" / "pair" / "B.a3m").is_file()
+
+
+def test_a_bad_record_is_told_and_the_good_ones_are_searched(run, tmp_path):
+    (tmp_path / "jobs.fasta").write_text(f">bad\nMK1V\n>good\n{ONE}\n")
+    result = run("jobs.fasta")
+    assert result.exit_code == 1
+    assert "bad" in result.output
+    assert (tmp_path / "found" / "good" / "A.a3m").is_file()
+    (tmp_path / "jobs.fasta").write_text(">bad\nMK1V\n")
+    assert run("jobs.fasta").exit_code == 2
+
+
+def test_without_databases_the_small_set_is_searched_and_said_to_be_one(run):
+    ubiquitin = "MQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG"
+    result = run(ubiquitin, databases=None)
+    assert result.exit_code == 0
+    assert "try things out" in result.output
+    assert "76 residues" in result.output
+
+
+@pytest.mark.parametrize("words", [("--max-rows", "mgnify"), ("--preset", "af4"), ("--engine", "server")])
+def test_wrong_options_are_refused(run, words):
+    result = run(ONE, *words)
+    assert isinstance(result.exception, InputError)
+    assert result.exception.field == words[0]
