@@ -103,8 +103,8 @@ def test_every_rejected_hit_has_its_reason(structure, folder):
     sequence = structure.chain("A").sequence
     good, query = hit_on(sequence[5:80], 5), mutated(sequence[5:80])
     hits = {
-        "fewer than 10 residues": hit_on(sequence[5:14], 5),
-        "covers at most 20% of the query": hit_on(sequence[5:20], 5),
+        "fewer than 10 residues": hit_on(sequence[5:14], 5, name="8zzz_A"),  # no file is looked for
+        "covers at most 20% of the query": hit_on(sequence[5:20], 5, name="8zzz_A"),
         "no structure file": replace(good, name="9zzz_A"),
         "the same residues as 4i6p_A": replace(good, name="4i6p_B"),
         "5 of its 18 residues are those of its chain": hit_on("MKTAYIAKQRQISFVKSH"),
