@@ -23,7 +23,7 @@ UNPAIRED, PAIRED = "unpaired", "paired"
 class Depth:
     """The rows of one alignment over its columns."""
 
-    chain: str
+    chain: str  # or several of one sequence: "A, B"
     kind: str  # paired or unpaired
     rows: int
     class_rows: list[int]  # rows by class of identity
@@ -35,22 +35,25 @@ class Depth:
 
 
 def read_depths(folder: Path, chains: Sequence[Chain]) -> list[Depth]:
-    """What the alignments kept in `msas/` hold, chain by chain, the paired rows last.
+    """What the alignments kept in `msas/` hold, chain by chain, where there is more in them than the query.
+
+    Chains of one sequence share the file of the first of them.
 
     Raises:
         InputError: an alignment is damaged or of another sequence.
     """
     found = []
     for chain in chains:
+        same = ", ".join(other.name for other in chains if other.sequence == chain.sequence)
         for kind, file in alignment_files(folder, chain.name):
-            found.append(depth_of(read_a3m(file, chain.sequence), chain.name, kind))
-    return found
+            name = chain.name if kind == PAIRED else same
+            found.append(depth_of(read_a3m(file, chain.sequence), name, kind))
+    return [depth for depth in found if depth.rows > 1]
 
 
 def alignment_files(folder: Path, chain: str) -> list[tuple[str, Path]]:
     """The alignments of one chain that were kept beside its results."""
-    named = [(UNPAIRED, f"{chain}.a3m"), (PAIRED, f"{chain}.paired.a3m"), (PAIRED, f"{chain}_paired.a3m")]
-    places = [(kind, folder / "msas" / f"{name}{packed}") for kind, name in named for packed in ("", ".gz")]
+    places = [(UNPAIRED, folder / "msas" / f"{chain}.a3m"), (PAIRED, folder / "msas" / f"{chain}.paired.a3m")]
     return [(kind, path) for kind, path in places if path.is_file()]
 
 

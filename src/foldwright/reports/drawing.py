@@ -130,11 +130,11 @@ class Axes:
             ),
         ]
         for value in ticks(*self.x_range, max(2, int(self.width / 70))):
-            x = Number(self.x(value))
+            x = float(self.x(value))
             shapes.append(Line(points=np.array([[x, self.bottom], [x, self.bottom + 4]]), colour="quiet", width=1))
             shapes.append(Text(x=x, y=self.bottom + 17, text=f"{value:,g}", anchor="middle", colour="quiet"))
         for value in ticks(*self.y_range, max(2, int(self.height / 32))):
-            y = Number(self.y(value))
+            y = float(self.y(value))
             shapes.append(Line(points=np.array([[self.left - 4, y], [self.left, y]]), colour="quiet", width=1))
             shapes.append(Text(x=self.left - 7, y=y + 4, text=f"{value:,g}", anchor="end", colour="quiet"))
         return shapes

@@ -14,7 +14,7 @@ from foldwright.reports.markup import Markup, html, tag
 from foldwright.reports.page import asset, document, footer
 from foldwright.reports.results import is_job_folder, read_json
 
-WAITING = "waiting"
+WAITING, DAMAGED = "waiting", "damaged"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ def write_index(folder: str | Path) -> Path:
     """Write index.html into the folder of a run, from what is there; the reports are linked, not made.
 
     Raises:
-        InputError: the folder holds no jobs, or a file of one is damaged.
+        InputError: the folder holds no jobs.
     """
     folder = Path(folder)
     rows = read_rows(folder)
@@ -59,7 +59,15 @@ def read_rows(folder: Path) -> list[Row]:
     listed = (read_json(folder / "jobs.json") or {}).get("jobs", [])
     names = list(dict.fromkeys([*(entry["name"] for entry in listed), *(path.name for path in job_folders(folder))]))
     entries = {entry["name"]: entry for entry in listed}
-    return [_row(folder / name, entries.get(name, {})) for name in names]
+    return [_row_or_why(folder / name, entries.get(name, {})) for name in names]
+
+
+def _row_or_why(folder: Path, entry: Mapping[str, Any]) -> Row:
+    """A job whose files are damaged is listed as such: the others still have their index."""
+    try:
+        return _row(folder, entry)
+    except InputError as error:
+        return Row(name=folder.name, state=DAMAGED, why=str(error))
 
 
 def _row(folder: Path, entry: Mapping[str, Any]) -> Row:

@@ -28,6 +28,7 @@ from foldwright.reports.sections import (
     how,
     ranking,
     recycling,
+    relaxation,
     summary,
     templates,
 )
@@ -85,6 +86,7 @@ def _content(results: Results, depths: Sequence[Depth]) -> list[Markup | None]:
         alignments(results, depths),
         templates(results),
         recycling(results),
+        relaxation(results),
         how(results),
     ]
 

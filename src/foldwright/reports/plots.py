@@ -145,7 +145,7 @@ def all_plots(results: Results, depths: Sequence[Depth], palette: str) -> Mappin
         found[f"{model.name}_backbone"] = backbone_plot(results, model)
         if model.pae is not None:
             found[f"{model.name}_pae"] = pae_plot(results, model, palette)
-    found |= {f"coverage_{depth.chain}_{depth.kind}": coverage_plot(depth) for depth in depths}
+    found |= {f"coverage_{depth.chain.replace(', ', '')}_{depth.kind}": coverage_plot(depth) for depth in depths}
     if any(model.record.get("moved_angstrom") for model in results.models):
         found["recycling"] = recycling_plot(results.models)
     return found

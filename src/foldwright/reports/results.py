@@ -39,7 +39,7 @@ class Model:
     name: str
     record: Mapping[str, Any]  # of run.json
     scores: Mapping[str, Any]
-    structure_file: Path
+    structure_file: Path  # the relaxed one where there is one
     stages: Mapping[str, Any] = field(default_factory=dict)  # seconds and peak memory of each
 
     @cached_property
@@ -155,5 +155,7 @@ def _read_model(folder: Path, name: str, record: Mapping[str, Any], times: Mappi
     for path, is_there in ((structure, structure.is_file()), (folder / f"{name}_scores.json", scores is not None)):
         if not is_there:
             raise InputError("is missing.", file=path, remedy="Run the same `foldwright predict` command again.")
+    relaxed = [folder / file for file in (record.get("relaxation") or {}).get("files", ()) if file.endswith(".cif")]
+    structure = next((path for path in relaxed if path.is_file()), structure)
     stages = times.get("stages", times)
     return Model(name=name, record=record, scores=scores, structure_file=structure, stages=stages)

@@ -99,12 +99,17 @@ def _choice(i: int, name: str, is_open: bool) -> Markup:
 
 
 def _files(model: Model) -> Markup:
-    links = (tag("a", _ending(file, model.name), href=file) for file in model.record.get("files") or ())
+    links = (tag("a", _ending(file, model.name), href=file) for file in _names(model))
     return html(*(piece for link in links for piece in (link, " ")))
 
 
+def _names(model: Model) -> list[str]:
+    relaxation = model.record.get("relaxation") or {}
+    return [*(model.record.get("files") or ()), *(relaxation.get("files") or ())]
+
+
 def _ending(file: str, name: str) -> str:
-    return file.removeprefix(name).lstrip("._").removesuffix(".json")
+    return file.removeprefix(name).lstrip("._").removesuffix(".json").replace(".", " ")
 
 
 def chains(results: Results) -> Markup | None:
@@ -241,6 +246,37 @@ def recycling(results: Results) -> Markup | None:
 
 def _padded(cells: list[str], length: int) -> list[str | None]:
     return [*cells, *[None] * (length - len(cells))]
+
+
+def relaxation(results: Results) -> Markup | None:
+    """What restrained minimisation mended and moved."""
+    relaxed = [(model.name, model.record["relaxation"]) for model in results.models if model.record.get("relaxation")]
+    if not relaxed:
+        return None
+    head = ["model", "residues with violations before", "after", "energy before, kcal/mol", "after", "moved, Å RMSD"]
+    rows = [[name, *_relaxed(record)] for name, record in relaxed]
+    left = [
+        html(tag("b", name), f": {', '.join(record['unresolved'])}")
+        for name, record in relaxed
+        if record.get("unresolved")
+    ]
+    return section(
+        "relaxation",
+        "Relaxation",
+        tag("p", "The structure shown is the relaxed one: clashes and bad bonds were relieved, little else was moved."),
+        table("Relaxed models", head, rows),
+        *(tag("p", "Violations remain in ", text) for text in left),
+    )
+
+
+def _relaxed(record: Mapping[str, Any]) -> Iterator[str | None]:
+    violations, energy = record.get("violations") or {}, record.get("energy") or {}
+    for moment in ("before", "after"):
+        count = (violations.get(moment) or {}).get("residues")
+        yield None if count is None else str(count)
+    for moment in ("before", "after"):
+        yield _number(energy.get(moment), 1)
+    yield _number((record.get("displacement") or {}).get("rmsd"), 2)
 
 
 def how(results: Results) -> Markup:
