@@ -40,7 +40,7 @@ def pdockq2(
     contacts: Bool[Tensor, "a b"],
     pae: Float[Tensor, "a b"],
 ) -> float:
-    """0 without contacts, else 0.007 to 1.01; rows are aligned on. Zhu et al. (2023) Bioinformatics 39, btad424, eq. 1.
+    """0 without contacts, else 0.007 to 0.999; rows are aligned on. Zhu et al. (2023) Bioinformatics 39, btad424, eq. 1.
 
     Zhu et al. score one chain against all others; here as in Dunbrack (2025) one pair of chains, residues as in pDockQ.
     """
