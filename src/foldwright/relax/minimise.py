@@ -59,14 +59,14 @@ class Minimiser:
         """kcal/mol of the force field, or of the restraints."""
         from openmm import unit
 
-        state = self.context.getState(energy=True, groups={group})
+        state = self.context.getState(energy=True, groups=1 << group)
         return state.getPotentialEnergy().value_in_unit(unit.kilocalorie_per_mole)
 
     def forces(self) -> Float[np.ndarray, "atoms 3"]:
         """kcal/mol/Å of the force field."""
         from openmm import unit
 
-        state = self.context.getState(forces=True, groups={0})
+        state = self.context.getState(forces=True, groups=1)
         return state.getForces(asNumpy=True).value_in_unit(unit.kilocalorie_per_mole / unit.angstrom)
 
     def positions(self) -> Float[np.ndarray, "atoms 3"]:
@@ -80,7 +80,8 @@ class Minimiser:
         import openmm
 
         counter = _counter()
-        openmm.LocalEnergyMinimizer.minimize(self.context, self.options.tolerance, self.options.max_steps, counter)
+        minimize: Any = openmm.LocalEnergyMinimizer.minimize  # its types say that a force is a whole number
+        minimize(self.context, self.options.tolerance, self.options.max_steps, counter)
         interrupts.check()
         return Minimum(
             positions=self.positions(),

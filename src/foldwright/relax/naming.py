@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+from jaxtyping import Int
+
 from foldwright.io.structure import Structure
 
 MOST_NAMED = 12
@@ -16,9 +19,9 @@ def residue_name(structure: Structure, residue: int) -> str:
     return f"{structure.residue_names[residue]} {chain}{number}"
 
 
-def residue_names(structure: Structure, residues: Iterable[int]) -> list[str]:
+def residue_names(structure: Structure, residues: Int[np.ndarray, " named"]) -> list[str]:
     """The names of several residues."""
-    return [residue_name(structure, int(i)) for i in residues]
+    return [residue_name(structure, i) for i in residues.tolist()]
 
 
 def listed(names: Iterable[str]) -> str:

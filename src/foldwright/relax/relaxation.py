@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -12,15 +13,19 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from foldwright import interrupts
-from foldwright.chem.atoms import ATOM_INDEX
+from foldwright.chem.atoms import ATOM_INDEX, ATOM_TYPES
 from foldwright.errors import InputError
 from foldwright.io.structure import Structure
 from foldwright.relax.disulfides import find_disulfides
 from foldwright.relax.minimise import FORCE_FIELD, Minimiser, Minimum, choose_platform
-from foldwright.relax.molecule import Molecule, as_amino_acids, build, chain_breaks
-from foldwright.relax.naming import listed, residue_names
+from foldwright.relax.molecule import Molecule, build
+from foldwright.relax.naming import listed, residue_name, residue_names
 from foldwright.relax.options import RelaxOptions
+from foldwright.relax.subject import OXT, Subject
 from foldwright.relax.violations import StructureViolations, structure_violations
+
+NEIGHBOURHOOD = 8.0  # angstrom between alpha carbons
+MOST_STRAINED = 5  # residues that are named when a minimisation fails
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,47 +64,55 @@ def relax_structure(structure: Structure, options: RelaxOptions | None = None) -
     options = options or RelaxOptions()
     begun = time.perf_counter()
     platform = choose_platform(options)
-    given = as_amino_acids(structure, options.takes_parents)
-    is_break = chain_breaks(given)
-    disulfides = find_disulfides(given, options.disulfide)
-    molecule = build(given, is_break, disulfides, options, platform)
+    subject = Subject.of(structure, options)
+    disulfides = find_disulfides(subject.structure, options.disulfide)
+    molecule = build(subject, disulfides, options, platform)
     minimiser = Minimiser(molecule, options, platform)
-    before, start = structure_violations(given, is_break), minimiser.energy()
-    rounds = list(_rounds(given, is_break, molecule, minimiser, options))
-    last = rounds[-1]
+    start = minimiser.energy()
+    rounds = list(_rounds(subject, molecule, minimiser, options))
     record = {
         "method": "restrained minimisation, AF2 Suppl. 1.8.6",
         "force_field": FORCE_FIELD.removesuffix(".xml"),
         "platform": platform.getName(),
         "versions": {name: version(name) for name in ("openmm", "pdbfixer")},
-        "violations": {"before": before.record(given), "after": last.violations.record(given)},
-        "energy": {"before": _rounded(start), "after": _rounded(last.minimum.energy)},
-        "displacement": _displacement(given, last.structure),
-        "rounds": [_round_record(given, item) for item in rounds],
-        "disulfides": [bond.record(given, last.structure) for bond in disulfides],
-        "unresolved": residue_names(given, np.flatnonzero(last.violations.residues)),
+        "options": asdict(options),
+        **_outcome(subject, rounds[-1]),
+        "energy": {"before": _rounded(start), "after": _rounded(rounds[-1].minimum.energy)},
+        "rounds": [_round_record(subject, item) for item in rounds],
+        "disulfides": [bond.record(subject.structure, rounds[-1].structure) for bond in disulfides],
+        **subject.record,
     }
-    return Relaxed(structure=_put_back(structure, last.structure), record=record, seconds=time.perf_counter() - begun)
+    relaxed = _put_back(structure, subject, rounds[-1].structure, options)
+    return Relaxed(structure=relaxed, record=record, seconds=time.perf_counter() - begun)
 
 
-def _rounds(
-    given: Structure, is_break: np.ndarray, molecule: Molecule, minimiser: Minimiser, options: RelaxOptions
-) -> Iterator[Round]:
-    """Minimise, release what still has violations and its bonded neighbours' peptide, and again from there."""
-    released = np.zeros(len(given), bool)
+def _rounds(subject: Subject, molecule: Molecule, minimiser: Minimiser, options: RelaxOptions) -> Iterator[Round]:
+    """Minimise, release what still has violations, and again from there; the last round is the best there is."""
+    released = np.zeros(len(subject.structure), bool)
     for _ in range(options.max_rounds):
         interrupts.check()
+        # DISCREPANCY(AF2 Suppl. 1.8.6): the released code holds atoms where each round begins; here, as the text says,
+        # near the input. Atoms that were added have no place to be held to.
         minimiser.restrain(molecule.positions, molecule.is_given & ~released[molecule.residue])
-        minimum = _minimise(given, molecule, minimiser)
-        structure = _with_atoms(given, molecule, minimum.positions)
-        found = structure_violations(structure, is_break)
+        minimum = _minimise(subject, molecule, minimiser)
+        structure = with_atoms(subject, molecule, minimum.positions)
+        found = structure_violations(structure, subject.is_break)
         yield Round(structure, minimum, released, found)
-        if not found.residues.any():
+        wider = released | _to_release(found.residues, released, structure)
+        if not found.residues.any() or (wider == released).all():
             return
-        released = released | found.residues
+        released = wider
 
 
-def _minimise(given: Structure, molecule: Molecule, minimiser: Minimiser) -> Minimum:
+def _to_release(is_violated: np.ndarray, released: np.ndarray, structure: Structure) -> np.ndarray:
+    """Residues with violations; where releasing them did not help, also those around them."""
+    stuck = np.flatnonzero(is_violated & released)
+    alpha = structure.positions[:, ATOM_INDEX["CA"]]
+    around = np.linalg.norm(alpha[:, None] - alpha[stuck], axis=-1) < NEIGHBOURHOOD
+    return is_violated | around.any(axis=1)
+
+
+def _minimise(subject: Subject, molecule: Molecule, minimiser: Minimiser) -> Minimum:
     """A minimum; else an InputError with the residues on which the forces are greatest."""
     from openmm import OpenMMException
 
@@ -107,52 +120,74 @@ def _minimise(given: Structure, molecule: Molecule, minimiser: Minimiser) -> Min
         return minimiser.minimise()
     except OpenMMException as error:
         forces = np.nan_to_num(np.linalg.norm(minimiser.forces(), axis=1), nan=np.inf, posinf=np.inf)
-        worst = np.zeros(len(given))
+        worst = np.zeros(len(subject.structure))
         np.maximum.at(worst, molecule.residue, forces)
-        names = listed(residue_names(given, np.argsort(-worst, kind="stable")[:5]))
-        remedy = "Atoms there lie upon each other: such a structure cannot be mended by minimisation."
+        names = listed(residue_names(subject.structure, np.argsort(-worst, kind="stable")[:MOST_STRAINED]))
+        message = f"the minimisation failed ({error}); the greatest forces are on {names}."
         raise InputError(
-            f"the minimisation failed ({error}) with the greatest forces on {names}.", remedy=remedy
+            message, remedy="Is the structure wrong there? Remove these residues, or predict it again."
         ) from error
 
 
-def _with_atoms(given: Structure, molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Structure:
+def with_atoms(subject: Subject, molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Structure:
     """The heavy atoms in their slots; those that were added have the B factor of their residue."""
-    heavy = molecule.slot >= 0
-    residue, slot = molecule.residue[heavy], molecule.slot[heavy]
-    moved, mask, b_factors = given.positions.copy(), given.mask.copy(), given.b_factors.copy()
-    moved[residue, slot] = positions[heavy]
-    mask[residue, slot] = 1
-    b_factors[residue, slot] = np.where(
-        given.mask[residue, slot] > 0, b_factors[residue, slot], given.residue_b_factors[residue]
+    # An end made for a gap has an OXT that the residue does not have.
+    is_wanted = (molecule.slot >= 0) & (
+        molecule.is_given | (molecule.slot != OXT) | subject.is_terminus[molecule.residue]
     )
+    given, residue, slot = subject.structure, molecule.residue[is_wanted], molecule.slot[is_wanted]
+    moved, mask, b_factors = given.positions.copy(), given.mask.copy(), given.b_factors.copy()
+    moved[residue, slot] = positions[is_wanted]
+    mask[residue, slot] = 1
+    added = mask > given.mask
+    b_factors[added] = given.residue_b_factors[np.nonzero(added)[0]]
     return replace(given, positions=moved, mask=mask, b_factors=b_factors)
 
 
-def _put_back(structure: Structure, relaxed: Structure) -> Structure:
-    """The whole structure again, with the residues that have no atoms."""
-    there = structure.is_resolved
-    arrays = {}
-    for name in ("positions", "mask", "b_factors", "residue_names", "is_hetero"):
-        arrays[name] = getattr(structure, name).copy()
-        arrays[name][there] = getattr(relaxed, name)
+def _put_back(structure: Structure, subject: Subject, relaxed: Structure, options: RelaxOptions) -> Structure:
+    """The whole structure again, with the residues that were not relaxed."""
+    names = ["positions", "mask", "b_factors"]
+    if options.takes_parents:
+        names += ["residue_names", "is_hetero"]
+    arrays = {name: getattr(structure, name).copy() for name in names}
+    for name, array in arrays.items():
+        array[subject.places] = getattr(relaxed, name)
     return replace(structure, **arrays)
+
+
+def _outcome(subject: Subject, last: Round) -> dict[str, Any]:
+    """Violations before and after, what is left of them, what was moved and added."""
+    before = structure_violations(subject.structure, subject.is_break)
+    return {
+        "violations": {
+            "before": before.record(subject.structure),
+            "after": last.violations.record(subject.structure),
+        },
+        "unresolved": subject.names(last.violations.residues),
+        "displacement": _displacement(subject.structure, last.structure),
+        "added": _added(subject.structure, last.structure),
+    }
 
 
 def _displacement(before: Structure, after: Structure) -> dict[str, float]:
     """How far atoms that were given have moved, without superposition, angstrom."""
     squares = ((after.positions - before.positions) ** 2).sum(-1)
-    heavy, ca = squares[before.mask > 0], squares[:, ATOM_INDEX["CA"]]
-    return {
-        "rmsd": _rounded(heavy.mean() ** 0.5),
-        "rmsd_ca": _rounded(ca.mean() ** 0.5),
-        "max": _rounded(heavy.max() ** 0.5),
-    }
+    heavy, alpha = squares[before.mask > 0], squares[:, ATOM_INDEX["CA"]]
+    means = {"rmsd": heavy.mean(), "rmsd_ca": alpha.mean(), "max": heavy.max()}
+    return {name: round(float(np.sqrt(square)), 3) for name, square in means.items()}
 
 
-def _round_record(given: Structure, item: Round) -> dict[str, Any]:
+def _added(before: Structure, after: Structure) -> dict[str, list[str]]:
+    """Heavy atoms that were missing, by residue."""
+    found: dict[str, list[str]] = {}
+    for residue, slot in zip(*np.nonzero(after.mask > before.mask), strict=True):
+        found.setdefault(residue_name(before, int(residue)), []).append(ATOM_TYPES[slot])
+    return found
+
+
+def _round_record(subject: Subject, item: Round) -> dict[str, Any]:
     return {
-        "released": residue_names(given, np.flatnonzero(item.released)),
+        "released": subject.names(item.released),
         "violations": int(item.violations.residues.sum()),
         "energy": _rounded(item.minimum.energy),
         "restraint_energy": _rounded(item.minimum.restraint_energy),
@@ -161,5 +196,6 @@ def _round_record(given: Structure, item: Round) -> dict[str, Any]:
     }
 
 
-def _rounded(value: float) -> float:
-    return round(float(value), 3)
+def _rounded(energy: float) -> float | None:
+    """kcal/mol; None for an energy that is not finite, which JSON cannot say."""
+    return round(energy, 3) if math.isfinite(energy) else None
