@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from foldwright import interrupts
 from foldwright.cli.main import app
+from foldwright.io.a3m import read_a3m
 from foldwright.models.af2.presets import PRESETS
 from foldwright.models.overrides import parse_overrides
 from foldwright.pipeline import infer, memory
@@ -85,8 +86,11 @@ def test_a_chain_with_an_alignment_gives_every_file_and_they_agree(tmp_path):
     name = "model_1_ptm_seed0"
     assert {p.name for p in out.iterdir()} == {
         *(f"{name}{ending}" for ending in (".pdb", ".cif", "_scores.json", "_pae.json")),
-        *("ranked_0.pdb", "ranked_0.cif", "ranking.json", "run.json", "execution.json", "status.json"),
+        *("ranked_0.pdb", "ranked_0.cif", "ranking.json", "run.json", "execution.json", "status.json", "msas"),
     }
+    kept, given = (read_a3m(path) for path in (out / "msas" / "A.a3m", UBIQUITIN))
+    assert kept.sequences == given.sequences
+    assert kept.descriptions == given.descriptions
     scores, (pae,) = read(out / f"{name}_scores.json"), read(out / f"{name}_pae.json")
     assert len(scores["plddt"]) == 76
     assert np.std(scores["plddt"]) > 0.01

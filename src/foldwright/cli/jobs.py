@@ -69,7 +69,13 @@ def print_table(found: Sequence[JobState]) -> None:
     for job in found:
         entry, colour = job.entry, COLOURS.get(job.state, "default")
         result = job.why if job.score is None else f"{job.ranked_by} {job.score:.4g} · {job.best}"
-        table.add_row(entry.name, f"{entry.residues:,}", str(entry.chains), f"[{colour}]{job.state}[/]", escape(result))
+        table.add_row(
+            entry.name,
+            f"{entry.residues:,}" if entry.residues else "-",
+            str(entry.chains or "-"),
+            f"[{colour}]{job.state}[/]",
+            escape(result),
+        )
     console = Console(highlight=False)
     console.print(table)
     counts = Counter(job.state for job in found)

@@ -110,7 +110,7 @@ def predict(
 def best_first(predictions: Sequence[Prediction], job: str) -> list[Prediction]:
     """The predictions of one job in the order of their ranking."""
     found = {p.name: p for p in predictions if p.job == job}
-    return [found[name] for name in ranked({name: p.scores.for_ranking for name, p in found.items()})]
+    return [found[name] for name in ranked({name: p.for_ranking for name, p in found.items()})]
 
 
 class Quiet(Silent):

@@ -39,7 +39,7 @@ def to_relax(predictions: Sequence[Prediction], how: str) -> list[str]:
     """The names of the predictions that are relaxed."""
     if how == "none":
         return []
-    order = ranked({prediction.name: prediction.scores.for_ranking for prediction in predictions})
+    order = ranked({prediction.name: prediction.for_ranking for prediction in predictions})
     return order if how == "all" else order[:1]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from foldwright.io.structure import Structure
+from foldwright.pipeline.rank import Confidence
 from foldwright.pipeline.scores import Scores
 
 
@@ -30,6 +31,12 @@ class Prediction:
     @property
     def name(self) -> str:
         return prediction_name(self.model, self.seed)
+
+    @property
+    def for_ranking(self) -> Confidence:
+        """What it is ranked by; of one that was read from files exactly what it was when it was made."""
+        kept = self.record.get("for_ranking")
+        return Confidence(**kept) if kept else self.scores.for_ranking
 
     @property
     def plddt(self) -> Float[np.ndarray, " n"]:

@@ -44,7 +44,8 @@ class Run:
         for failure in self.plan.failures:
             yield self.fail(failure.job, failure.error, owns_folder=failure.job.casefold() not in running)
         if self.manifest:
-            self.manifest.add([Entry.of_task(task) for task in self.plan.tasks])
+            unread = [Entry(name=f.job) for f in self.plan.failures if f.job.casefold() not in running]
+            self.manifest.add([*map(Entry.of_task, self.plan.tasks), *unread])
         if self.plan.options.precision == "bfloat16" and not kernels.has_bfloat16(self.plan.device.type):
             self.report.warn("--precision bfloat16", "emulated on this device, many times slower. Use auto or float32.")
         try:

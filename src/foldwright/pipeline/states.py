@@ -26,11 +26,11 @@ OWN_LOCK = "_jobs"  # no job has such a name
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One job of the manifest."""
+    """One job of the manifest; of one that could not be read there is only the name."""
 
     name: str
-    residues: int
-    chains: int
+    residues: int = 0
+    chains: int = 0
     models: Sequence[str] = ()
     source: str | None = None
     line: int | None = None

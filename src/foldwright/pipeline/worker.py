@@ -77,7 +77,7 @@ class Worker:
 
     def finished(self, task: Task, made: Sequence[Prediction]) -> list[Prediction]:
         """The predictions after relaxation, the job's ranking written, the job done."""
-        folder, confidences = self.plan.folder(task.job.name), {p.name: p.scores.for_ranking for p in made}
+        folder, confidences = self.plan.folder(task.job.name), {p.name: p.for_ranking for p in made}
         found = {p.name: p for p in made}
         try:
             for name in to_relax(made, self.plan.options.relax):

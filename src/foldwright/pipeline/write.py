@@ -75,6 +75,7 @@ class Writer:
             "mean_plddt": round(scores.mean_plddt, 2),
             "ptm": scores.ptm,
             "iptm": scores.iptm,
+            "for_ranking": asdict(scores.for_ranking),  # unrounded: kept and new predictions rank alike
             "weights": self.network.source.info,
             **self.remark,
             **prediction.record,

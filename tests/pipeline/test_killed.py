@@ -1,0 +1,84 @@
+"""A run of many jobs that is killed again and again ends with the same files as one that nobody disturbed."""
+
+import json
+import multiprocessing
+import random
+import sys
+import time
+
+import pytest
+
+from foldwright.cli.main import main
+from foldwright.pipeline.states import Manifest
+
+NUM_JOBS, NUM_KILLS = 40, 10
+TINY = (
+    "trunk.num_blocks=1 trunk.c_m=16 trunk.c_z=8 trunk.c_s=16 trunk.c_triangle=8 extra_msa.num_blocks=1 "
+    "structure.num_layers=1 recycling.num_recycles=0"
+)
+DIFFERS = {"execution.json"}  # named for what differs from run to run: when, where, how long
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """A process that predicts all jobs into a folder, from modules that are loaded once."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("FOLDWRIGHT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FOLDWRIGHT_DATABASES", str(tmp_path / "databases"))
+    draw = random.Random(1)
+    chains = ["".join(draw.choices("ACDEFGHIKLMNPQRSTVWY", k=24 + i % 7)) for i in range(NUM_JOBS)]
+    (tmp_path / "databases").mkdir()
+    relatives = [f">sp|P{i:05}|R{i}_HUMAN\n{chain[:5]}W{chain[6:]}\n" for i, chain in enumerate(chains)]
+    (tmp_path / "databases" / "small.fasta").write_text("".join(relatives))
+    (tmp_path / "jobs.fasta").write_text("".join(f">job{i}\n{chain}\n" for i, chain in enumerate(chains)))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["foldwright.pipeline.run", "foldwright.cli.predict"])
+    settings = [word for text in TINY.split() for word in ("--set", text)]
+
+    def start(out):
+        words = ["predict", tmp_path / "jobs.fasta", "--weights", "rule", "--out", out, "--quiet", "--no-report"]
+        monkeypatch.setattr(sys, "argv", ["foldwright", *map(str, words), *settings])
+        process = context.Process(target=main)
+        process.start()
+        return process
+
+    return start
+
+
+def files_of(out):
+    """The bytes of every file that is a result."""
+    paths = (path for path in out.rglob("*") if path.is_file() and path.name not in DIFFERS)
+    return {str(path.relative_to(out)): path.read_bytes() for path in paths}
+
+
+def num_done(out):
+    return len(list(out.glob("*/ranking.json")))
+
+
+@pytest.mark.slow
+def test_a_run_killed_ten_times_equals_an_undisturbed_one(tmp_path, start):
+    quiet, disturbed = tmp_path / "quiet", tmp_path / "disturbed"
+    process = start(quiet)
+    process.join(300)
+    assert process.exitcode == 0
+    draw = random.Random(2)
+    for number in range(NUM_KILLS):
+        process = start(disturbed)
+        goal = num_done(disturbed) + draw.randint(0, 3)
+        while num_done(disturbed) < goal and process.is_alive():
+            time.sleep(0.005)
+        time.sleep(draw.uniform(0, 0.3))
+        assert process.is_alive(), f"too fast to be killed for the {number + 1}. time"
+        process.kill()
+        process.join()
+        states = [job.state for job in Manifest(disturbed).states()] if (disturbed / "jobs.json").exists() else []
+        assert not {"searching", "predicting"} & set(states)
+    process = start(disturbed)
+    process.join(300)
+    assert process.exitcode == 0
+    assert num_done(disturbed) == NUM_JOBS
+    expected, found = files_of(quiet), files_of(disturbed)
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if found[name] != expected[name]] == []
+    record = json.loads(found["job7/run.json"])
+    assert record["chains"][0]["alignment_rows"] == 2
