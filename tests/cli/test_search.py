@@ -2,6 +2,7 @@
 
 import json
 import random
+from pathlib import Path
 
 import pytest
 import typer
@@ -16,6 +17,7 @@ from foldwright.search.programs.in_process import JackhmmerInProcess
 
 app = typer.Typer()
 app.command()(search)
+UBIQUITIN = "MQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG"
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 
 
@@ -114,11 +116,40 @@ def test_a_bad_record_is_told_and_the_good_ones_are_searched(run, tmp_path):
 
 
 def test_without_databases_the_small_set_is_searched_and_said_to_be_one(run):
-    ubiquitin = "MQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG"
-    result = run(ubiquitin, databases=None)
+    result = run(UBIQUITIN, databases=None)
     assert result.exit_code == 0
     assert "try things out" in result.output
     assert "76 residues" in result.output
+
+
+def test_rna_is_searched_in_the_databases_of_rna(run, tmp_path):
+    rng = random.Random(5)
+    query = "".join(rng.choice("ACGU") for _ in range(90))
+    for name in ("rfam", "rnacentral", "nt_rna"):
+        (tmp_path / "databases" / f"{name}.fasta").write_text(f">{name}_1 made\n{query[10:]}GGGG\n>x\n{'ACGU' * 30}\n")
+    (tmp_path / "rna.fasta").write_text(f">hammerhead\n{query}\n>protein\nMKV\n")
+    result = run("rna.fasta", "--preset", "af3_rna")
+    assert result.exit_code == 1
+    assert "line 3" in result.output
+    assert "no RNA" in result.output
+    text = (tmp_path / "found" / "hammerhead" / "A.a3m").read_text()
+    assert text.startswith(f">query\n{query}\n>rfam_1/1-80 [subseq from] made\n")
+    assert text.count(">") == 2  # the others are the same row
+
+
+@pytest.mark.shared
+def test_every_step_of_af3_is_run_on_its_subsampled_databases(run, tmp_path):
+    """../shared/data/af3_inputs/alphafold3_minidb: the files as AlphaFold 3 names them."""
+    minidb = Path(__file__).parents[3] / "shared" / "data" / "af3_inputs" / "alphafold3_minidb"
+    if not minidb.exists():
+        pytest.skip("../shared is not here")
+    assert run(UBIQUITIN, "--preset", "af3", databases=minidb).exit_code == 0
+    chain = json.loads((tmp_path / "found" / "query" / "search.json").read_text())["chains"]["A"]
+    assert [search["step"] for search in chain["searches"]] == [
+        "uniref90", "small_bfd", "mgnify", "uniprot", "pdb_seqres"
+    ]  # fmt: skip
+    assert chain["searches"][0]["hits"] > 5
+    assert chain["rows"] > 2
 
 
 @pytest.mark.parametrize("words", [("--max-rows", "mgnify"), ("--preset", "af4"), ("--engine", "server")])

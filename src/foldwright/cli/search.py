@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +13,11 @@ from typer import Option
 from foldwright.errors import InputError
 
 if TYPE_CHECKING:
-    from foldwright.io.job import Job
+    from foldwright.io.job import Job, JobList
     from foldwright.search.options import SearchOptions
     from foldwright.search.stage import ChainSearch
 
+RNA_LETTERS = frozenset("ACGUTN")
 SOME_JOB_FAILED, NOTHING_BEGAN = 1, 2
 
 
@@ -30,8 +32,8 @@ def search(
     preset: Annotated[
         str | None,
         Option(
-            help="af2_full, af2_reduced, af3, colabfold, local (every FASTA file of --databases, or the small set that "
-            "comes with the program) or none. Default: local."
+            help="af2_full, af2_reduced, af3, af3_rna (of RNA), colabfold, local (every FASTA file "
+            "of --databases, or the small set that comes with the program) or none. Default: local."
         ),
     ] = None,
     databases: Annotated[
@@ -78,7 +80,7 @@ def search(
         threads=threads,
     )
     tell = _silent if quiet else _tell
-    jobs = collect(inputs, None)
+    jobs = rna_jobs(inputs) if preset == "af3_rna" else collect(inputs)
     for failure in jobs.failures:
         print(f"{failure.name}: {failure.error}", file=sys.stderr)
     if not jobs:
@@ -89,6 +91,26 @@ def search(
     failed = [job for job in jobs if not _write(job, found, out / job.name, tell)]
     if failed or jobs.failures:
         raise typer.Exit(SOME_JOB_FAILED)
+
+
+def rna_jobs(inputs: Sequence[str]) -> JobList:
+    """One job for each RNA, from sequences and FASTA files; what is no RNA is among the failures."""
+    from foldwright.io.fasta import Record, parse_fasta
+    from foldwright.io.job import ChainInput, Failure, Job, JobList, safe_name
+    from foldwright.io.jobs import is_sequence
+    from foldwright.io.text import read_lines
+
+    jobs, failures = [], []
+    for text in inputs:
+        path = None if is_sequence(text) else Path(text)
+        for record in parse_fasta(read_lines(path), path) if path else [Record("query", "query", text, 1)]:
+            name = safe_name(record.name) or f"line_{record.line}"
+            if record.sequence and set(record.sequence) <= RNA_LETTERS:
+                jobs.append(Job(name, (ChainInput(record.sequence),), path, record.line))
+                continue
+            message, remedy = f'record "{record.name}" is no RNA.', "Write it with A, C, G, U, or N."
+            failures.append(Failure(name, InputError(message, file=path, line=record.line, remedy=remedy)))
+    return JobList(tuple(jobs), tuple(failures)).refusing_duplicates()
 
 
 def parse_max_rows(texts: list[str] | tuple[str, ...]) -> dict[str, int]:

@@ -10,6 +10,8 @@ from foldwright.errors import InputError
 from foldwright.io.alignment import Alignment
 from foldwright.search import recipes
 from foldwright.search.cache import key_of
+from foldwright.search.databases.embedded import embedded
+from foldwright.search.databases.places import find
 from foldwright.search.found import Database, Program, Query
 from foldwright.search.identity import Identity, identify
 from foldwright.search.options import SearchOptions
@@ -68,8 +70,6 @@ def chosen_steps(options: SearchOptions) -> tuple[Step, ...]:
 def local_files(options: SearchOptions) -> dict[str, Path]:
     """The databases of the preset `local` by name: FASTA files of the folder, else the one of the package."""
     if options.folder is None:
-        from foldwright.search.databases import embedded
-
         return {"embedded": embedded()}
     files = {_name(file): file for file in sorted(options.folder.iterdir()) if _is_fasta(file)}
     if not files:
@@ -109,8 +109,6 @@ def _locate(name: str, options: SearchOptions) -> Path:
             remedy="Name it with --databases or $FOLDWRIGHT_DATABASES, fetch one with `foldwright databases fetch`, "
             "or choose --preset local.",
         )
-    from foldwright.search.databases import find
-
     return find(options.folder, name)
 
 
