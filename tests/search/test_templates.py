@@ -73,8 +73,9 @@ def test_a_place_that_is_off_by_unseen_residues_is_found_by_the_letters(structur
     letters = structure.chain("A").sequence[10:50]
     expected = {i: i + 10 for i in range(40)}
     assert t.mapping_of_hit(hit_on(letters, 3), structure.chain("A").sequence) == expected
-    unknown = letters[:5] + "X" + letters[6:]
+    unknown = letters[:5] + "XXXXXXXX" + letters[13:]
     assert t.mapping_of_hit(hit_on(unknown, 3), structure.chain("A").sequence) == expected
+    assert t.mapping_of_hit(hit_on(letters, 3), structure.chain("A").sequence.replace(letters, unknown)) == expected
 
 
 def test_of_repeats_the_one_that_was_found_counts():
