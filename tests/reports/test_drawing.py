@@ -91,24 +91,25 @@ def test_class_borders_are_those_of_the_alphafold_database():
     assert [confidence_class(value) for value in (90.1, 90, 70.1, 70, 50.1, 50, 0)] == [0, 1, 1, 2, 2, 3, 3]
 
 
-def test_figures_are_written_in_every_format(dimer):
-    written = write_figures(dimer, ["svg", "png", "pdf"])
+def test_figures_are_written_in_every_format(tmp_path, make_job):
+    from matplotlib.image import imread
+
+    written = write_figures(make_job(tmp_path / "job", [25]), ["svg", "png", "pdf"])
     names = {path.stem for path in written if path.suffix == ".svg"}
-    assert {"plddt", "recycling", "coverage_A_unpaired", "model_1_multimer_v3_seed0_pae"} <= names
+    assert names == {
+        "plddt",
+        "recycling",
+        "coverage_A_unpaired",
+        "model_1_ptm_seed0_pae",
+        "model_1_ptm_seed0_backbone",
+    }
     assert len(written) == 3 * len(names)
     for path_ in written:
         start = path_.read_bytes()[:5]
         assert start == {".svg": b"<?xml", ".png": b"\x89PNG\r", ".pdf": b"%PDF-"}[path_.suffix]
-
-
-def test_both_ways_of_writing_show_the_same(monomer):
-    from matplotlib.image import imread
-
-    write_figures(monomer, ["png"])
-    drawn = imread(monomer / "figures" / "model_2_ptm_seed0_pae.png")[..., :3]
-    inside = drawn[100:1200, 200:1200]
-    assert inside.std() > 0.05
-    assert (inside[..., 1] > inside[..., 0] + 0.1).mean() > 0.5  # the green of the map
+    map_ = imread(tmp_path / "job" / "figures" / "model_1_ptm_seed0_pae.png")[100:1200, 200:1200, :3]
+    assert map_.std() > 0.05
+    assert (map_[..., 1] > map_[..., 0] + 0.1).mean() > 0.5  # the green of the map
 
 
 @pytest.mark.parametrize(("formats", "palette"), [(["gif"], "alphafold"), (["svg"], "rainbow")])

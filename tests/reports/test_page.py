@@ -153,6 +153,25 @@ def test_a_failed_job_says_why(tmp_path):
     assert "library" not in page.all("id")
 
 
+def test_the_relaxed_structure_is_the_one_shown(monomer):
+    run = json.loads((monomer / "run.json").read_text("utf-8"))
+    relaxed = {
+        "files": ["model_2_ptm_seed0_relaxed.cif"],
+        "violations": {"before": {"residues": 7}, "after": {"residues": 1}},
+        "energy": {"before": 900.0, "after": -1234.5},
+        "displacement": {"rmsd": 0.31},
+        "unresolved": ["A:GLY 12"],
+    }
+    run["predictions"]["model_2_ptm_seed0"]["relaxation"] = relaxed
+    change(monomer / "run.json", predictions=run["predictions"])
+    text = (monomer / "model_2_ptm_seed0.cif").read_text("utf-8")
+    (monomer / "model_2_ptm_seed0_relaxed.cif").write_text(text + "# relaxed\n", "utf-8")
+    page = Page(write_report(monomer))
+    assert gzip.decompress(base64.b64decode(page.scripts["structure-0"])).endswith(b"# relaxed\n")
+    for part in ("-1234.5", "0.31", "A:GLY 12", "relaxed cif"):
+        assert part in page.text
+
+
 def test_generated_parameters_are_warned_of(monomer):
     run = json.loads((monomer / "run.json").read_text("utf-8"))
     run["predictions"]["model_2_ptm_seed0"]["remark"] = "coordinates and confidence mean nothing."

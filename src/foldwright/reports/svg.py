@@ -108,7 +108,7 @@ def _picture(shape: Picture, colours: Colours) -> Markup:
 
 def path(points: Float[np.ndarray, "k 2"]) -> str:
     """Path commands through the points; a place that is not a number lifts the pen."""
-    is_there = np.isfinite(points).all(axis=1)
+    is_there = np.isfinite(points.sum(axis=1))
     starts = is_there & ~np.concatenate([[False], is_there[:-1]])
     pieces = (
         f"{'M' if start else 'L'}{_number(x)} {_number(y)}"

@@ -125,9 +125,9 @@ def _error_table(results: Results, model: Model) -> Markup:
 
 def _blocks(chains: tuple[Chain, ...]) -> Iterator[tuple[str, int, int]]:
     """Names and borders: the chains, or equal parts of a single one."""
-    if len(chains) > 1:
+    if len(chains) == 1:
+        length = chains[0].stop
+        borders = np.unique(np.linspace(0, length, min(BLOCKS, length) + 1).round().astype(int)).tolist()
+        yield from ((f"{a + 1}-{b}", a, b) for a, b in pairwise(borders))
+    else:
         yield from ((chain.name, chain.start, chain.stop) for chain in chains)
-        return
-    length = len(chains[0].sequence)
-    borders = np.unique(np.linspace(0, length, min(BLOCKS, length) + 1).round().astype(int)).tolist()
-    yield from ((f"{a + 1}-{b}", a, b) for a, b in pairwise(borders))
