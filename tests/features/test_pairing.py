@@ -288,3 +288,10 @@ def test_rows_paired_beforehand_give_the_features_of_the_released_program(oracle
     example = multimer_example(given)
     np.testing.assert_array_equal(example.msa.rows, case["msa"][: int(case["num_alignments"])])
     np.testing.assert_array_equal(example.msa.deletions, case["deletion_matrix"][: int(case["num_alignments"])])
+
+
+@pytest.mark.parametrize("strategy", ["af3", "greedy", "complete"])
+def test_a_query_that_names_its_species_is_not_the_partner_of_another_row(strategy):
+    a, b = found(A, ("YEAST", A[::-1])), found(B, ("YEAST", B[::-1]))
+    a.descriptions[0] = "sp|P00001|CYC_YEAST OX=89"
+    assert rows_of(paired_rows([a, b], strategy)) == [(A, B), (A[::-1], B[::-1])]

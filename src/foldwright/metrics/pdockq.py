@@ -22,7 +22,7 @@ def interface_plddt(
 
 
 def pdockq(plddt: Float[Tensor, " a"], other_plddt: Float[Tensor, " b"], contacts: Bool[Tensor, "a b"]) -> float:
-    """0 without contacts, else 0.018 to 0.742. Bryant, Pozzati & Elofsson (2022) Nat. Commun. 13, 1265, eq. 1.
+    """0 without contacts, else 0.018 to 0.742. Bryant, Pozzati & Elofsson (2022) Nature Communications 13, 1265, eq. 1.
 
     plddt     0 to 100
     contacts  beta carbons within 8 angstrom
@@ -40,7 +40,7 @@ def pdockq2(
     contacts: Bool[Tensor, "a b"],
     pae: Float[Tensor, "a b"],
 ) -> float:
-    """0 without contacts, else 0.007 to 0.999; rows are aligned on. Zhu et al. (2023) Bioinformatics 39, btad424, eq. 1.
+    """0 without contacts, else 0.007 to 0.999; rows aligned on. Zhu et al. (2023) Bioinformatics 39, btad424, eq. 1.
 
     Zhu et al. score one chain against all others; here as in Dunbrack (2025) one pair of chains, residues as in pDockQ.
     """
