@@ -1,16 +1,16 @@
 """What a search found: rows to read, an alignment to fold with, Stockholm as the programs write it."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from typing import cast
 
 import numpy as np
 from jaxtyping import Int, UInt8
-from pyhmmer.easel import DigitalMSA, DigitalSequence
+from pyhmmer.easel import MSA, DigitalMSA
+from pyhmmer.easel import Sequence as EaselSequence
 from pyhmmer.plan7 import HMM, Domain, Hit, TopHits, Trace
 
 from foldwright.io.alignment import Alignment
@@ -42,7 +42,10 @@ class Row:
 
 
 class Hits:
-    """The hits of one query, best first."""
+    """The hits of one query, best first.
+
+    has_query_row, has_all_columns  what the program writes with -A: the query as first row, columns that no hit covers
+    """
 
     def __init__(
         self,
@@ -52,10 +55,12 @@ class Hits:
         *,
         name: str,
         has_query_row: bool = False,
+        has_all_columns: bool = True,
         max_hits: int | None = None,
     ):
         self.query, self.profile, self.top = query, profile, top
-        self.name, self.has_query_row, self.max_hits = name, has_query_row, max_hits
+        self.name, self.max_hits = name, max_hits
+        self.has_query_row, self.has_all_columns = has_query_row, has_all_columns
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
@@ -85,21 +90,23 @@ class Hits:
 
     def stockholm_text(self) -> str:
         """The alignment as the program writes it with -A, all columns; `max_hits` does not apply."""
-        msa = self.msa()
         text = io.BytesIO()
-        msa.write(text, "stockholm")
+        self._msa(is_digital=self.has_query_row).write(text, "stockholm")  # jackhmmer alone writes it from digits
         return text.getvalue().decode()
 
     def msa(self) -> DigitalMSA:
         """The included domains over all columns; with the query as first row where the program puts it there."""
+        return cast(DigitalMSA, self._msa(is_digital=True))
+
+    def _msa(self, is_digital: bool) -> MSA:
         alphabet = self.profile.alphabet
-        first: list[DigitalSequence] = [self.query.digital(alphabet)] if self.has_query_row else []
+        first: list[EaselSequence] = [self.query.digital(alphabet)] if self.has_query_row else []
         msa = self.top.to_msa(
             alphabet,
             sequences=first or None,
             traces=[Trace.from_sequence(sequence) for sequence in first] or None,
-            all_consensus_cols=True,
-            digitize=True,
+            all_consensus_cols=self.has_all_columns,
+            digitize=is_digital,
         )
         msa.name = self.name
         return msa

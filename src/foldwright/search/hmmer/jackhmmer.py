@@ -37,9 +37,8 @@ def run(
 
     for iteration in range(options.iterations):
         going = [one for one in searches if not one.has_converged]
-        if iteration:
-            for one in going:
-                one.profile = profiles.of_msa(one.msa, options.seed)
+        for one in going:
+            one.begin(options.seed)
         found = search([one.profile for one in going], database, pipeline, threads)
         is_last = iteration + 1 == options.iterations
         for one, top in zip(going, found, strict=True):
@@ -58,6 +57,12 @@ class _Search:
     iteration: int = 0
     has_converged: bool = False
     known: KeyHash = field(default_factory=KeyHash)
+
+    def begin(self, seed: int) -> None:
+        """From the second iteration on, the profile is that of the rows found so far."""
+        if self.msa is not None:
+            self.profile = profiles.of_msa(self.msa, seed)
+            self.profile.name = self.query.name
 
     def take(self, top: TopHits, iteration: int, is_last: bool) -> None:
         """The hits of an iteration; without new sequences and without more rows it was the last."""

@@ -35,6 +35,6 @@ def run(
 
     found = search(models, database, pipeline, threads)
     return [
-        Hits(query, model, top, name=query.name, max_hits=options.max_hits)
+        Hits(query, model, top, name=query.name, has_all_columns=False, max_hits=options.max_hits)
         for query, model, top in zip(queries, models, found, strict=True)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from foldwright.errors import InputError
 
@@ -91,7 +91,7 @@ class NhmmerOptions(Thresholds):
 
     F2: float = 3e-3
     F3: float = 3e-5
-    strand: str | None = None
+    strand: Literal["watson", "crick"] | None = None
     alphabet: str = "rna"
 
     def __post_init__(self):

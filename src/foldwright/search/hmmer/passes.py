@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import local
+from typing import cast
 
 from pyhmmer.easel import DigitalSequenceBlock
 from pyhmmer.plan7 import HMM, Pipeline, TopHits
@@ -43,7 +44,7 @@ def search(
         except BaseException:
             workers.shutdown(wait=False, cancel_futures=True)
             raise
-    return [hits[0].merge(*hits[1:]) for hits in found]
+    return [hits[0].merge(*hits[1:]) if len(hits) > 1 else hits[0] for hits in found]
 
 
 def _ahead(shards: Iterator[DigitalSequenceBlock], reader: ThreadPoolExecutor) -> Iterator[DigitalSequenceBlock]:
@@ -60,4 +61,4 @@ def _pieces(shard: DigitalSequenceBlock, num_profiles: int, threads: int) -> lis
     if num_profiles < threads:
         wanted *= 4  # pieces take different times
     size = max(_SMALLEST_PIECE, -(-len(shard) // wanted))
-    return [shard[start : start + size] for start in range(0, len(shard), size)]
+    return [cast(DigitalSequenceBlock, shard[start : start + size]) for start in range(0, len(shard), size)]

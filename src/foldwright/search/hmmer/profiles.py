@@ -1,9 +1,12 @@
 """Profiles of sequences and of alignments, as the programs and hmmbuild make them."""
 
-from __future__ import annotations
+import io
+from collections.abc import Iterator
 
+import numpy as np
+from jaxtyping import Int
 from pyhmmer.easel import Alphabet, DigitalMSA, TextMSA, TextSequence
-from pyhmmer.plan7 import HMM, Background, Builder
+from pyhmmer.plan7 import HMM, Background, Builder, HMMFile
 
 from foldwright.io.alignment import Alignment
 from foldwright.search.hmmer.queries import Query
@@ -24,10 +27,19 @@ def of_msa(msa: DigitalMSA, seed: int = 42) -> HMM:
 def of_alignment(alignment: Alignment, alphabet: Alphabet, name: str = "query", seed: int = 42) -> HMM:
     """The profile whose match states are the columns of the query.
 
-    Equal to `hmmbuild --hand` of the Stockholm file that the alignment came from: residues without a column are known
-    by number only, and profiles take no more from them.
+    Equal to what `hmmbuild --hand` writes for the Stockholm file that the alignment came from: residues without a
+    column are known by number only, and profiles take no more from them.
     """
-    return of_msa(_with_insertions(alignment, name).digitize(alphabet), seed)
+    return _as_written(of_msa(_with_insertions(alignment, name).digitize(alphabet), seed))
+
+
+def _as_written(profile: HMM) -> HMM:
+    """With the digits that a file of profiles has: what hmmsearch reads, and E-values follow from."""
+    text = io.BytesIO()
+    profile.write(text)
+    text.seek(0)
+    with HMMFile(text) as file:
+        return next(iter(file))
 
 
 def _with_insertions(alignment: Alignment, name: str) -> TextMSA:
@@ -38,10 +50,11 @@ def _with_insertions(alignment: Alignment, name: str) -> TextMSA:
         for number, (letters, deletions) in enumerate(zip(alignment.sequences, alignment.deletions, strict=True))
     ]
     msa = TextMSA(name=name, sequences=rows)
-    msa.reference = "".join("." * width + "x" for width in widths)
+    msa.reference = "".join("." * int(width) + "x" for width in widths)
     return msa
 
 
-def _cells(letters: str, deletions, widths):
+def _cells(letters: str, deletions: Int[np.ndarray, "columns"], widths: Int[np.ndarray, "columns"]) -> Iterator[str]:
+    """The row column by column, residues that have none as X to the left of the next."""
     for letter, deleted, width in zip(letters, deletions, widths, strict=True):
-        yield "X" * deleted + "-" * (width - deleted) + letter
+        yield "X" * int(deleted) + "-" * int(width - deleted) + letter

@@ -18,8 +18,8 @@ from foldwright.io.atomic import atomic_write
 from foldwright.io.cache_folder import cache_folder
 
 ALPHABETS = {"amino": Alphabet.amino, "rna": Alphabet.rna, "dna": Alphabet.dna}
-SHARD_BYTES = 64 << 20
-_BYTES_OF_SEQUENCE = 1000  # what Easel keeps of a sequence beside its residues
+SHARD_BYTES = 32 << 20
+_BYTES_OF_SEQUENCE = 600  # what Easel keeps of a sequence beside its residues
 _READ = 8 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _WHITE = b" \t\r\n\v\f"
@@ -60,7 +60,7 @@ class SequenceShards:
             yield shard
 
     def _read(self) -> Iterator[DigitalSequenceBlock]:
-        limits = {"sequences": max(1, self.shard_bytes // (2 * _BYTES_OF_SEQUENCE)), "residues": self.shard_bytes // 2}
+        limits = {"sequences": max(1, self.shard_bytes // _BYTES_OF_SEQUENCE), "residues": self.shard_bytes // 2}
         try:
             with SequenceFile(str(self.path), format="fasta", digital=True, alphabet=self.alphabet) as file:
                 while shard := file.read_block(**limits):
