@@ -36,7 +36,7 @@ def browser():
 
 def open_page(browser, path, **how):
     """A page that has drawn everything, and what it logged and asked for."""
-    page = browser.new_page(**{"viewport": {"width": 900, "height": 800}, **how})
+    page = browser.new_page(**how)
     page.set_default_timeout(PATIENCE)
     page.logged, page.asked = [], []
     page.on("console", lambda message: page.logged.append(message.text))
@@ -49,7 +49,7 @@ def open_page(browser, path, **how):
 
 @pytest.fixture(scope="module")
 def opened(browser, reports):
-    page = open_page(browser, reports / "pair" / "report.html")
+    page = open_page(browser, reports / "pair" / "report.html", viewport={"width": 900, "height": 800})
     yield page
     page.close()
 
@@ -77,7 +77,7 @@ def readout(page):
 def drag_over_map(page, start, stop):
     """From one place of the error map to another, as shares of its side."""
     box = page.locator("#errors").bounding_box()
-    left, top, side = box["x"] + 44, box["y"] + 22, box["width"] - 52
+    left, top, side = box["x"] + 56, box["y"] + 22, box["width"] - 72
     page.mouse.move(left + start[0] * side, top + start[1] * side)
     page.mouse.down()
     page.mouse.move(left + stop[0] * side, top + stop[1] * side, steps=3)
@@ -102,10 +102,14 @@ def test_the_structure_is_drawn_in_the_colours_of_its_confidence(page):
 
 def test_the_error_map_shows_both_chains(page):
     drawn = pixels(page, "#errors")
-    middle = drawn[40:-60, 60:-20]
-    assert middle.std() > 0.05
-    green = (middle[..., 1] > middle[..., 0] + 0.1).mean()
-    assert 0.1 < green < 0.99
+    left, top, side = 56, 22, drawn.shape[1] - 72
+    half = side * 30 // 54  # where chain A ends
+    within, between = (
+        drawn[top + 4 : top + half - 4, left + a : left + b] for a, b in ((4, half - 4), (half + 4, side))
+    )
+    assert within.std() > 0.02
+    assert between.mean() > within.mean() + 0.1  # larger errors are lighter
+    assert within[..., 1].mean() > within[..., 0].mean() + 0.1  # green
 
 
 def test_hovering_the_structure_names_the_residue(page):
@@ -121,10 +125,12 @@ def test_hovering_the_structure_names_the_residue(page):
 
 def test_hovering_the_error_map_tells_the_error_of_a_pair(page):
     box = page.locator("#errors").bounding_box()
-    page.mouse.move(box["x"] + 44 + 0.8 * (box["width"] - 52), box["y"] + 22 + 0.2 * (box["width"] - 52))
-    # A tenth of the way down 54 rows is chain A's residue 11; four fifths across is chain B's 14.
+    side = box["width"] - 72
+    page.mouse.move(box["x"] + 56 + 0.8 * side, box["y"] + 22 + 0.2 * side)
+    # A fifth of the way down 54 rows is chain A's residue 11; four fifths across is chain B's 14.
     assert "Laid on A:" in readout(page)
-    assert "B:" in readout(page)
+    assert "11, B:" in readout(page)
+    assert "14 is expected" in readout(page)
     assert " Å" in readout(page)
 
 
@@ -211,3 +217,29 @@ def test_without_scripts_tables_and_still_pictures_remain(browser, reports):
     assert page.locator("#plddt svg").first.is_visible()
     assert page.locator("#ranking table").is_visible()
     page.close()
+
+
+NO_WEBGL = """
+for (const { prototype } of [HTMLCanvasElement, OffscreenCanvas]) {
+  const known = prototype.getContext;
+  prototype.getContext = function (kind, ...how) {
+    return kind.includes("webgl") ? null : known.call(this, kind, ...how);
+  };
+}
+"""
+
+
+def test_without_webgl_a_still_picture_and_everything_else_remain(browser, reports):
+    context = browser.new_context(viewport={"width": 900, "height": 800})
+    context.add_init_script(NO_WEBGL)
+    page = open_page(context, reports / "pair" / "report.html")
+    assert page.locator("#structure .still").is_visible()
+    assert "still picture" in page.locator("figure", has=page.locator("#structure")).inner_text()
+    drag_over_map(page, (0.1, 0.1), (0.3, 0.2))
+    assert readout(page).startswith("Selected A:")
+    page.click("#reset")
+    page.select_option("#style", "sticks")
+    page.select_option("#model", "1")
+    page.wait_for_selector("#errors[data-model='1']")
+    assert not [text for text in page.logged if "TypeError" in text]
+    context.close()

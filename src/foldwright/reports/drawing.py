@@ -121,7 +121,7 @@ class Axes:
             Line(points=self.points(self.x_range[0], self.y_range), colour="quiet", width=1),
             Text(x=self.left + self.width / 2, y=self.bottom + 36, text=x_label, anchor="middle", colour="quiet"),
             Text(
-                x=self.left - 38,
+                x=self.left - 44,
                 y=self.top + self.height / 2,
                 text=y_label,
                 anchor="middle",

@@ -102,7 +102,9 @@ def index_html(name: str, rows: list[Row]) -> str:
     body = tag(
         "body",
         tag("header", tag("h1", name), tag("p", _counts(rows), class_="quiet")),
-        tag("main", _finder(), tag("div", table, class_="scroll", tabindex="0", role="region", aria_label="Jobs")),
+        tag(
+            "main", _finder(), tag("div", table, class_="scroll whole", tabindex="0", role="region", aria_label="Jobs")
+        ),
         footer(),
         tag("script", Markup(asset("index.js")), type="module"),
     )

@@ -15,7 +15,7 @@ from foldwright.reports.palette import CLASSES, confidence_class, ramp_pixels
 from foldwright.reports.results import Chain, Model, Results
 from foldwright.reports.words import describe_depth, describe_errors, describe_plddt, describe_recycling
 
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 26, 44  # margins around axes
+LEFT, RIGHT, TOP, BOTTOM = 58, 20, 26, 44  # margins around axes
 MOST_SEGMENTS = 800  # of a drawn backbone: more cannot be seen and make the page heavy
 
 

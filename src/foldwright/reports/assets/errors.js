@@ -1,6 +1,6 @@
 // The map of predicted aligned errors: row aligned on, column scored.
 
-const MARGIN = { left: 44, top: 22, right: 8, bottom: 38 };
+const MARGIN = { left: 56, top: 22, right: 16, bottom: 38 };
 
 class ErrorMap {
   constructor(canvas) {
@@ -8,7 +8,7 @@ class ErrorMap {
     this.size = RESIDUES.length;
     this.cursor = { row: 0, column: 0 };
     state.on("model palette", () => this.paint());
-    state.on("hover selection", () => this.draw());
+    state.on("hover selection", () => requestAnimationFrame(() => this.draw()));
     new ResizeObserver(() => this.draw()).observe(canvas);
     canvas.addEventListener("pointermove", (event) => this.move(event));
     canvas.addEventListener("pointerdown", (event) => this.press(event));
@@ -34,6 +34,12 @@ class ErrorMap {
     this.image.getContext("2d").putImageData(pixels, 0, 0);
     this.draw();
     this.canvas.dataset.model = model;
+  }
+
+  giveUp(fault) {
+    const words = document.createElement("p");
+    words.textContent = `This browser cannot draw the map (${fault.message}); its numbers are in the table below.`;
+    this.canvas.replaceWith(words);
   }
 
   draw() {

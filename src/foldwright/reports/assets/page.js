@@ -6,7 +6,8 @@ async function start() {
   connectControls(view);
   for (const picture of document.querySelectorAll("#plddt svg")) new Curve(picture);
   const map = byId("errors") && new ErrorMap(byId("errors"));
-  await Promise.all([map?.paint(), view.start().catch((fault) => view.giveUp(fault))]);
+  const begun = [map?.paint().catch((fault) => map.giveUp(fault)), view.start().catch((fault) => view.giveUp(fault))];
+  await Promise.all(begun);
   document.body.dataset.ready = "yes";
 }
 

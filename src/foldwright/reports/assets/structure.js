@@ -4,21 +4,32 @@ class StructureView {
   constructor(box) {
     this.box = box;
     this.shown = "cartoon";
+    this.waiting = new Set();
   }
 
   async start() {
+    if (!document.createElement("canvas").getContext("webgl2")) throw new Error("it has no WebGL");
     const script = document.createElement("script");
     script.textContent = await unpackText("library");
     document.head.append(script);
     const still = this.box.querySelector(".still");
     this.viewer = window.$3Dmol.createViewer(this.box, { backgroundColor: colour("canvas"), antialias: true });
-    if (!this.viewer) throw new Error("it has no WebGL");
     state.on("model", () => this.load());
-    state.on("selection colouring palette", () => this.paint());
-    state.on("hover", () => this.mark());
+    state.on("selection colouring palette", () => this.soon("paint"));
+    state.on("hover", () => this.soon("mark"));
     this.listen();
     await this.load();
     still?.remove();
+  }
+
+  /** Do it once before the next frame, however often it is asked for until then. */
+  soon(what) {
+    if (this.waiting.has(what)) return;
+    this.waiting.add(what);
+    requestAnimationFrame(() => {
+      this.waiting.delete(what);
+      this[what]();
+    });
   }
 
   /** Keep the still picture, and say why nothing moves. */
