@@ -162,7 +162,7 @@ def test_a_structure_without_atoms_is_refused(options, backbone):
 def test_a_heap_of_atoms_is_refused_by_name(options, backbone):
     structure = backbone("AAAAAAAA")
     with pytest.raises(InputError, match="lie upon each other in ALA A1"):
-        relax_structure(replace(structure, positions=structure.positions * 1e-3), options)
+        relax_structure(replace(structure, positions=structure.positions * 1e-6), options)
 
 
 def test_what_cannot_be_mended_is_named(peptide, options):

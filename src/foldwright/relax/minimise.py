@@ -12,9 +12,9 @@ from foldwright import interrupts
 from foldwright.errors import InputError
 from foldwright.relax.molecule import Molecule
 from foldwright.relax.options import PLATFORMS, RelaxOptions
+from foldwright.relax.softening import KJ_PER_KCAL, soften
 
 FORCE_FIELD = "amber99sb.xml"  # AF2 Suppl. 1.8.6
-KJ_PER_KCAL = 4.184
 RESTRAINTS = 1  # force group; all that belongs to the force field is in group 0
 
 
@@ -36,16 +36,20 @@ class Minimiser:
         import openmm
         from openmm import app
 
-        self.options = options
-        system = app.ForceField(FORCE_FIELD).createSystem(molecule.topology, constraints=app.HBonds)
+        self.options, self.molecule, self.platform = options, molecule, platform
+        self.system = app.ForceField(FORCE_FIELD).createSystem(molecule.topology, constraints=app.HBonds)
         self.restraints = _restraints(molecule)
-        system.addForce(self.restraints)
-        self.context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+        self.system.addForce(self.restraints)
+        self.context = openmm.Context(self.system, openmm.VerletIntegrator(0.001), platform)
         self.place(molecule.positions)
 
     def place(self, positions: Float[np.ndarray, "atoms 3"]) -> None:
         """Move the atoms; angstrom."""
         self.context.setPositions(positions / 10)
+
+    def soften(self, is_free: Bool[np.ndarray, " atoms"], seed: int) -> None:
+        """Let these atoms, whole residues, pass through what they are caught in."""
+        self.place(soften(self.system, self.platform, self.molecule, self.positions(), is_free, seed))
 
     def restrain(self, positions: Float[np.ndarray, "atoms 3"], is_held: Bool[np.ndarray, " atoms"]) -> None:
         """Hold these atoms near these places; angstrom."""

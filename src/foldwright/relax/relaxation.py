@@ -24,7 +24,7 @@ from foldwright.relax.options import RelaxOptions
 from foldwright.relax.subject import OXT, Subject
 from foldwright.relax.violations import StructureViolations, structure_violations
 
-NEIGHBOURHOOD = 8.0  # angstrom between alpha carbons
+NEIGHBOURHOOD = 6.0  # angstrom between alpha carbons
 MOST_STRAINED = 5  # residues that are named when a minimisation fails
 
 
@@ -52,6 +52,7 @@ class Round:
     structure: Structure
     minimum: Minimum
     released: Bool[np.ndarray, " n"]  # residues that were not restrained
+    softened: Bool[np.ndarray, " n"]  # residues whose atoms could pass through each other at first
     violations: StructureViolations
 
 
@@ -70,46 +71,52 @@ def relax_structure(structure: Structure, options: RelaxOptions | None = None) -
     minimiser = Minimiser(molecule, options, platform)
     start = minimiser.energy()
     rounds = list(_rounds(subject, molecule, minimiser, options))
+    best = min(rounds, key=lambda item: item.violations.residues.sum())  # the first of the best
     record = {
         "method": "restrained minimisation, AF2 Suppl. 1.8.6",
         "force_field": FORCE_FIELD.removesuffix(".xml"),
         "platform": platform.getName(),
         "versions": {name: version(name) for name in ("openmm", "pdbfixer")},
         "options": asdict(options),
-        **_outcome(subject, rounds[-1]),
-        "energy": {"before": _rounded(start), "after": _rounded(rounds[-1].minimum.energy)},
+        **_outcome(subject, best),
+        "energy": {"before": _rounded(start), "after": _rounded(best.minimum.energy)},
         "rounds": [_round_record(subject, item) for item in rounds],
-        "disulfides": [bond.record(subject.structure, rounds[-1].structure) for bond in disulfides],
+        "disulfides": [bond.record(subject.structure, best.structure) for bond in disulfides],
         **subject.record,
     }
-    relaxed = _put_back(structure, subject, rounds[-1].structure, options)
+    relaxed = _put_back(structure, subject, best.structure, options)
     return Relaxed(structure=relaxed, record=record, seconds=time.perf_counter() - begun)
 
 
 def _rounds(subject: Subject, molecule: Molecule, minimiser: Minimiser, options: RelaxOptions) -> Iterator[Round]:
-    """Minimise, release what still has violations, and again from there; the last round is the best there is."""
-    released = np.zeros(len(subject.structure), bool)
-    for _ in range(options.max_rounds):
+    """Minimise, release what still has violations, and again from there.
+
+    Residues whose release did not help are caught in each other, such as a bond in a ring; with those around them they
+    begin the next round with atoms that may pass through each other.
+    """
+    released = caught = np.zeros(len(subject.structure), bool)
+    for number in range(options.max_rounds):
         interrupts.check()
         # DISCREPANCY(AF2 Suppl. 1.8.6): the released code holds atoms where each round begins; here, as the text says,
         # near the input. Atoms that were added have no place to be held to.
         minimiser.restrain(molecule.positions, molecule.is_given & ~released[molecule.residue])
+        if caught.any():
+            minimiser.soften(caught[molecule.residue], options.seed + number)
         minimum = _minimise(subject, molecule, minimiser)
-        structure = with_atoms(subject, molecule, minimum.positions)
+        structure = _with_atoms(subject, molecule, minimum.positions)
         found = structure_violations(structure, subject.is_break)
-        yield Round(structure, minimum, released, found)
-        wider = released | _to_release(found.residues, released, structure)
-        if not found.residues.any() or (wider == released).all():
+        yield Round(structure, minimum, released, caught, found)
+        if not found.residues.any():
             return
-        released = wider
+        # Those around are let go only when it did not suffice that they are soft.
+        caught, released = _around(found.residues & released, structure), released | found.residues | caught
 
 
-def _to_release(is_violated: np.ndarray, released: np.ndarray, structure: Structure) -> np.ndarray:
-    """Residues with violations; where releasing them did not help, also those around them."""
-    stuck = np.flatnonzero(is_violated & released)
+def _around(residues: Bool[np.ndarray, " n"], structure: Structure) -> Bool[np.ndarray, " n"]:
+    """These residues and those near them."""
     alpha = structure.positions[:, ATOM_INDEX["CA"]]
-    around = np.linalg.norm(alpha[:, None] - alpha[stuck], axis=-1) < NEIGHBOURHOOD
-    return is_violated | around.any(axis=1)
+    distances = np.linalg.norm(alpha[:, None] - alpha[residues], axis=-1)
+    return (distances < NEIGHBOURHOOD).any(axis=1)
 
 
 def _minimise(subject: Subject, molecule: Molecule, minimiser: Minimiser) -> Minimum:
@@ -117,24 +124,28 @@ def _minimise(subject: Subject, molecule: Molecule, minimiser: Minimiser) -> Min
     from openmm import OpenMMException
 
     try:
-        return minimiser.minimise()
+        minimum = minimiser.minimise()
     except OpenMMException as error:
-        forces = np.nan_to_num(np.linalg.norm(minimiser.forces(), axis=1), nan=np.inf, posinf=np.inf)
-        worst = np.zeros(len(subject.structure))
-        np.maximum.at(worst, molecule.residue, forces)
-        names = listed(residue_names(subject.structure, np.argsort(-worst, kind="stable")[:MOST_STRAINED]))
-        message = f"the minimisation failed ({error}); the greatest forces are on {names}."
-        raise InputError(
-            message, remedy="Is the structure wrong there? Remove these residues, or predict it again."
-        ) from error
+        raise _failure(subject, molecule, minimiser, str(error)) from error
+    if not np.isfinite(minimum.positions).all():
+        raise _failure(subject, molecule, minimiser, "atoms flew apart")
+    return minimum
 
 
-def with_atoms(subject: Subject, molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Structure:
+def _failure(subject: Subject, molecule: Molecule, minimiser: Minimiser, reason: str) -> InputError:
+    forces = np.nan_to_num(np.linalg.norm(minimiser.forces(), axis=1), nan=np.inf, posinf=np.inf)
+    worst = np.zeros(len(subject.structure))
+    np.maximum.at(worst, molecule.residue, forces)
+    names = listed(residue_names(subject.structure, np.argsort(-worst, kind="stable")[:MOST_STRAINED]))
+    message = f"the minimisation failed ({reason}); the greatest forces are on {names}."
+    return InputError(message, remedy="Is the structure wrong there? Remove these residues, or predict it again.")
+
+
+def _with_atoms(subject: Subject, molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Structure:
     """The heavy atoms in their slots; those that were added have the B factor of their residue."""
     # An end made for a gap has an OXT that the residue does not have.
-    is_wanted = (molecule.slot >= 0) & (
-        molecule.is_given | (molecule.slot != OXT) | subject.is_terminus[molecule.residue]
-    )
+    is_real = molecule.is_given | (molecule.slot != OXT) | subject.is_terminus[molecule.residue]
+    is_wanted = (molecule.slot >= 0) & is_real
     given, residue, slot = subject.structure, molecule.residue[is_wanted], molecule.slot[is_wanted]
     moved, mask, b_factors = given.positions.copy(), given.mask.copy(), given.b_factors.copy()
     moved[residue, slot] = positions[is_wanted]
@@ -188,6 +199,7 @@ def _added(before: Structure, after: Structure) -> dict[str, list[str]]:
 def _round_record(subject: Subject, item: Round) -> dict[str, Any]:
     return {
         "released": subject.names(item.released),
+        "softened": subject.names(item.softened),
         "violations": int(item.violations.residues.sum()),
         "energy": _rounded(item.minimum.energy),
         "restraint_energy": _rounded(item.minimum.restraint_energy),
