@@ -114,11 +114,11 @@ def _number(value: torch.Tensor | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _rounded(value: float | None) -> float | None:
+def _rounded(value: int | float | None) -> int | float | None:
     return None if value is None else round(value, 4)
 
 
-def _rounded_all(values: dict[str, int | float]) -> dict[str, float | None]:
+def _rounded_all(values: dict[str, int | float]) -> dict[str, int | float | None]:
     return {name: _rounded(value) for name, value in values.items()}
 
 
