@@ -17,6 +17,7 @@ COMMANDS = {  # each in the file of its name, which is read when it is called: `
     "predict": "Predict the structures of proteins and complexes from sequences and alignments.",
     "jobs": "Show the jobs of a run: waiting, being predicted, done, failed and why.",
     "search": "Search for relatives and templates of sequences, separately from predicting.",
+    "databases": "List, fetch, build and check databases to search in.",
     "relax": "Relieve clashes and bad bonds of predicted structures by restrained minimisation.",
     "report": "Pages and pictures of results, which open without a network.",
     "score": "Confidence of a prediction, or how close it is to a reference.",

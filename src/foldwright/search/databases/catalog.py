@@ -21,8 +21,7 @@ MMSEQS_DATA = "https://opendata.mmseqs.org/colabfold"
 
 CC_BY = "CC BY 4.0"
 CC0 = "CC0 1.0"
-EMBL = "EMBL-EBI terms of use, free for all"
-BFD_LICENCE = "CC BY-SA 4.0"
+CC_BY_SA = "CC BY-SA 4.0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +88,7 @@ RELEASES: dict[str, Release] = {
             target="mgnify/mgy_clusters_2022_05.fa",
             packed=67 * GB,
             unpacked=120 * GB,
-            licence=EMBL,
+            licence=CC0,
             publisher="EMBL-EBI (mirror of Google DeepMind)",
             date="2022-05",
             remark="proteins of metagenomes, clustered",
@@ -101,7 +100,7 @@ RELEASES: dict[str, Release] = {
             target="small_bfd/bfd-first_non_consensus_sequences.fasta",
             packed=int(9.6 * GB),
             unpacked=17 * GB,
-            licence=BFD_LICENCE,
+            licence=CC_BY_SA,
             publisher="Steinegger et al. (mirror of Google DeepMind)",
             date="2019",
             remark="one sequence of each cluster of the BFD",
@@ -113,7 +112,7 @@ RELEASES: dict[str, Release] = {
             target="bfd",
             packed=int(271.6 * GB),
             unpacked=1800 * GB,
-            licence=BFD_LICENCE,
+            licence=CC_BY_SA,
             publisher="Steinegger et al. (mirror of Google DeepMind)",
             date="2019",
             remark="Big Fantastic Database, for hhblits",
@@ -125,7 +124,7 @@ RELEASES: dict[str, Release] = {
             target="uniref30",
             packed=int(52.5 * GB),
             unpacked=206 * GB,
-            licence=CC_BY,
+            licence=CC_BY_SA,
             publisher="Söding group (mirror of Google DeepMind)",
             date="2021-03",
             remark="clusters at 30 % identity, for hhblits",
@@ -151,7 +150,7 @@ RELEASES: dict[str, Release] = {
             target="pdb70",
             packed=int(19.5 * GB),
             unpacked=56 * GB,
-            licence=CC_BY,
+            licence="not stated; data of the wwPDB, CC0 1.0",
             publisher="Söding group",
             date="2020-04-01",
             remark="profiles of PDB chains, for hhsearch",
@@ -173,7 +172,9 @@ RELEASES: dict[str, Release] = {
         _af3("pdb_seqres-2022_09_28", "pdb_seqres", "pdb_seqres_2022_09_28.fasta", 0.2, "2022-09-28", CC0),
         _af3("rfam", "rfam", "rfam_14_9_clust_seq_id_90_cov_80_rep_seq.fasta", 0.2, "14.9", CC0),
         _af3("rnacentral", "rnacentral", "rnacentral_active_seq_id_90_cov_80_linclust.fasta", 13.0, "2022", CC0),
-        _af3("nt_rna", "nt_rna", "nt_rna_2023_02_23_clust_seq_id_90_cov_80_rep_seq.fasta", 76.0, "2023-02-23", "public"),
+        _af3(
+            "nt_rna", "nt_rna", "nt_rna_2023_02_23_clust_seq_id_90_cov_80_rep_seq.fasta", 76.0, "2023-02-23", "public"
+        ),
         Release(
             name="pdb_mmcif-2022_09_28",
             database="pdb_mmcif",

@@ -1,0 +1,113 @@
+"""Streams of unpacked bytes: gzip, Zstandard or neither."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import subprocess
+import sys
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from foldwright import interrupts
+from foldwright.errors import InputError
+from foldwright.io.download import disk_faults
+
+CHUNK = 1 << 22
+Progress = Callable[[int], None]  # unpacked bytes so far
+
+
+def check_unpacker(names: Sequence[str]) -> None:
+    """Raises InputError if a file of such a name cannot be unpacked on this machine."""
+    if any(name.endswith(".zst") for name in names) and not _has_zstd():
+        remedy = "Install it: `sudo apt install zstd`, `conda install zstd`, or `pip install zstandard`."
+        raise InputError("nothing here unpacks Zstandard (.zst).", remedy=remedy)
+
+
+def _has_zstd() -> bool:
+    from importlib.util import find_spec
+
+    return sys.version_info >= (3, 14) or shutil.which("zstd") is not None or find_spec("zstandard") is not None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """What a file holds, unpacked as its name says.
+
+    Raises InputError if it is damaged.
+    """
+    try:
+        with _stream(path) as stream:
+            yield stream
+    except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as fault:
+        remedy = "Delete it and fetch it again."
+        raise InputError(f"this file cannot be unpacked: {fault}.", file=path, remedy=remedy) from fault
+
+
+def _stream(path: Path) -> Any:
+    if path.name.endswith(".gz"):
+        return gzip.open(path)
+    return _zstandard(path) if path.name.endswith(".zst") else path.open("rb")
+
+
+def _zstandard(path: Path) -> Any:
+    if sys.version_info >= (3, 14):
+        from compression import zstd  # pyright: ignore[reportMissingImports]
+
+        return zstd.open(path)
+    if shutil.which("zstd"):
+        return _program(["zstd", "--decompress", "--stdout", "--quiet", str(path)], path)
+    import zstandard  # pyright: ignore[reportMissingImports]
+
+    return zstandard.open(path, "rb")
+
+
+@contextmanager
+def _program(command: list[str], path: Path) -> Iterator[IO[bytes]]:
+    """What a program writes; it must end well once it was read to the end."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            yield process.stdout
+            drain(process.stdout)
+        except BaseException:
+            process.kill()
+            raise
+        if process.wait() != 0:
+            said = process.stderr.read().decode(errors="replace").strip()
+            remedy = "Delete it and fetch it again."
+            raise InputError(f"this file cannot be unpacked: {said}.", file=path, remedy=remedy)
+
+
+def copy(source: IO[bytes], target: IO[bytes], done: int, progress: Progress) -> int:
+    """Append one stream to another, hearing Ctrl-C; returns how many bytes there are now."""
+    while chunk := source.read(CHUNK):
+        interrupts.check()
+        target.write(chunk)
+        done += len(chunk)
+        progress(done)
+    return done
+
+
+def drain(stream: IO[bytes]) -> None:
+    """Read on to the end, where the check sums are."""
+    while stream.read(CHUNK):
+        interrupts.check()
+
+
+def extract(archive: Path, folder: Path, progress: Progress) -> None:
+    """The regular files of a tar into a folder; links, devices and paths that lead outside are refused by tarfile."""
+    done = 0
+    folder.mkdir(parents=True, exist_ok=True)
+    with disk_faults(folder), opened(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+        for member in tar:
+            interrupts.check()
+            tar.extract(member, folder, filter="data")
+            done += member.size
+            progress(done)
+        drain(stream)
