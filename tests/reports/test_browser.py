@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foldwright.reports import write_report
+from foldwright.reports import write_index, write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SOFTWARE_GL = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
@@ -22,6 +22,9 @@ def reports(tmp_path_factory, make_job) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     make_job(folder / "pair", [30, 24], models=("model_1_multimer_v3", "model_3_multimer_v3"))
     write_report(folder / "pair")
+    (folder / "bad").mkdir()
+    (folder / "bad" / "status.json").write_text('{"status": "failed", "why": "row 3 is too long"}', "utf-8")
+    write_index(folder)
     return folder
 
 
@@ -216,6 +219,21 @@ def test_without_scripts_tables_and_still_pictures_remain(browser, reports):
     assert page.locator("#structure svg").is_visible()
     assert page.locator("#plddt svg").first.is_visible()
     assert page.locator("#ranking table").is_visible()
+    page.close()
+
+
+def test_the_index_sorts_and_finds(browser, reports):
+    page = browser.new_page()
+    page.goto((reports / "index.html").as_uri())
+    rows = page.locator("#jobs tbody tr")
+    assert rows.all_inner_texts()[0].startswith("bad")
+    page.click("text=residues")
+    page.click("text=residues")
+    assert page.locator("th[aria-sort=descending]").inner_text().startswith("residues")
+    assert rows.all_inner_texts()[0].startswith("pair")
+    page.fill("#find", "failed")
+    assert [row.is_visible() for row in rows.all()] == [False, True]
+    assert page.locator("#found").inner_text() == "1 of 2"
     page.close()
 
 

@@ -48,8 +48,8 @@ def test_a_picture_is_a_png_of_its_pixels():
 
 def drawing():
     shapes = [
-        Area(points=np.array([[0, 0], [5, 0], [5, 5]]), colour="class0", opacity=0.5),
-        Line(points=np.array([[0, 0], [9, 9]]), colour="ink", label="m0"),
+        Area(points=np.array([[0.0, 0], [5, 0], [5, 5]]), colour="class0", opacity=0.5),
+        Line(points=np.array([[0.0, 0], [9, 9]]), colour="ink", label="m0"),
         Text(x=1, y=2, text="a < b & c", colour="quiet", is_upright=True),
         Picture(left=0, top=0, width=5, height=5, pixels=np.zeros((2, 2, 3), np.uint8)),
     ]

@@ -58,7 +58,7 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
 
 def total_seconds(results: Results) -> float:
     """The time of all stages of all models."""
-    return sum(record.get("seconds", 0) for model in results.models for record in model.stages.values())
+    return float(sum(record.get("seconds", 0) for model in results.models for record in model.stages.values()))
 
 
 def in_words(seconds: float | int) -> str:

@@ -118,7 +118,7 @@ def _of_iptm(value: float | int) -> str:
 
 def describe_plddt(plddt: Float[np.ndarray, " n"], chains: Sequence[Chain]) -> str:
     """Shares of the four classes, and where confidence is lowest."""
-    classes = np.array([confidence_class(value) for value in plddt])
+    classes = np.array([confidence_class(value) for value in plddt.tolist()])
     shares = [f"{100 * (classes == i).mean():.0f}% {name}" for i, (_, _, name) in enumerate(CLASSES)]
     doubtful = stretches(classes == len(CLASSES) - 1, chains)
     where = f" Very low: {', '.join(doubtful)}." if doubtful else ""

@@ -8,7 +8,7 @@ class StructureView {
   }
 
   async start() {
-    if (!document.createElement("canvas").getContext("webgl2")) throw new Error("it has no WebGL");
+    if (!["webgl2", "webgl"].some((kind) => document.createElement("canvas").getContext(kind))) throw new Error("it has no WebGL");
     const script = document.createElement("script");
     script.textContent = await unpackText("library");
     document.head.append(script);
