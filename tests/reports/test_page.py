@@ -120,6 +120,7 @@ def test_evidence_is_shown_with_the_reasons_for_what_was_left_out(monomer):
     }
     chain = {"chain": "A", "residues": 40, "msa": "searched", "alignment_rows": 82, "templates": templates}
     change(monomer / "run.json", chains=[chain | {"search": {"searches": [step]}}])
+    change(monomer / "execution.json", search={"A": {"searches": [step | {"seconds": 1.0, "from_cache": True}]}})
     text = Page(write_report(monomer)).text
     for part in (
         "1abc_A",

@@ -25,12 +25,21 @@ def alignment_source(chain: Record) -> str:
 
 
 def searches(results: Results) -> Iterator[list[Any]]:
-    """A row for each search: chain, databases, program, hits."""
+    """A row for each search: chain, databases, program, hits, seconds."""
     for chain in chain_records(results):
-        for step in (chain.get("search") or {}).get("searches") or ():
+        went = ((results.execution.get("search") or {}).get(chain["chain"]) or {}).get("searches") or ()
+        for i, step in enumerate((chain.get("search") or {}).get("searches") or ()):
             databases = ", ".join(_database(found) for found in step.get("databases", ()))
             program = f"{step.get('program', '')} {step.get('version', '')}".strip()
-            yield [chain["chain"], databases or step.get("step", ""), program, step.get("hits")]
+            seconds = _time(went[i]) if i < len(went) else None
+            yield [chain["chain"], databases or step.get("step", ""), program, step.get("hits"), seconds]
+
+
+def _time(went: Record) -> str | None:
+    """How long a search took, unless its result was there already."""
+    if went.get("from_cache"):
+        return "from the cache"
+    return f"{went['seconds']:.1f}" if "seconds" in went else None
 
 
 def templates_used(results: Results) -> Iterator[list[Any]]:

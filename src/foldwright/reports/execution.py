@@ -50,6 +50,8 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
         yield "Versions", ", ".join(f"{name} {version}" for name, version in versions.items())
     for source, names in _weights(results).items():
         yield "Weights", f"{', '.join(names)}: {source}"
+    if chosen := _evidence(results):
+        yield "Allowed", chosen
     if source := results.run.get("source"):
         yield "Input", str(source)
     if finished := results.execution.get("finished"):
@@ -68,6 +70,15 @@ def in_words(seconds: float | int) -> str:
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def _evidence(results: Results) -> str:
+    """What the prediction was allowed to learn from."""
+    found: Mapping[str, Any] = (results.run.get("options") or {}).get("evidence") or {}
+    words = [f"{name} {found[name]}" for name in ("msa", "pairing", "templates") if found.get(name)]
+    search: Mapping[str, Any] = found.get("search") or {}
+    words += [f"search preset {search['preset']}"] if search.get("preset") else []
+    return ", ".join(words)
 
 
 def _weights(results: Results) -> dict[str, list[str]]:

@@ -181,7 +181,7 @@ def alignments(results: Results, depths: Sequence[Depth]) -> Markup:
         _identities(depths) if depths else None,
         tag("p", pairing) if pairing else None,
         table("Where the alignments came from", ["chain", "residues", "source", "rows"], source) if source else None,
-        table("Searches", ["chain", "database", "program", "hits"], found) if found else None,
+        table("Searches", ["chain", "database", "program", "hits", "seconds"], found) if found else None,
         tag("p", read) if read else None,
     )
 
