@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from foldwright.errors import InputError
 from foldwright.io.atomic import atomic_write
@@ -16,7 +16,7 @@ from foldwright.io.download import PATIENT, RESERVE, Patience, Report, announced
 from foldwright.search.databases.catalog import Release
 from foldwright.search.databases.places import FASTA, find
 from foldwright.search.databases.receipts import faults, read_receipt, write_receipt
-from foldwright.search.databases.unpacking import CHUNK, check_unpacker, copy, extract, opened
+from foldwright.search.databases.unpacking import CHUNK, Progress, Sink, Source, check_unpacker, copy, extract, opened
 
 DOWNLOADS = ".downloads"
 USUAL_GROWTH = 5.0  # how many times larger an archive is once unpacked, where nobody says
@@ -137,7 +137,7 @@ def _downloaded(url: str, place: Path, patience: Patience, report: Report) -> di
 class _Hashed:
     """A file whose hash is known once it is written."""
 
-    def __init__(self, file: IO[bytes]):
+    def __init__(self, file: Sink):
         self.file, self.hash, self.last = file, hashlib.sha256(), b""
 
     def write(self, data: bytes) -> int:
@@ -146,22 +146,30 @@ class _Hashed:
         return self.file.write(data)
 
 
-def _joined(files: Sequence[Path], target: Path, progress) -> dict[str, Any]:
+def _joined(files: Sequence[Path], target: Path, progress: Progress) -> dict[str, Any]:
     """FASTA files one after the other in one file."""
     done = 0
     with disk_faults(target), atomic_write(target, "wb") as file:
         hashed = _Hashed(file)
         for path in files:
             with opened(path) as stream:
-                start = stream.read(1)
-                if start != b">":
-                    raise InputError("this is no FASTA file.", file=path, remedy="Delete it and fetch it again.")
-                hashed.write(b"\n>" if hashed.last not in (b"", b"\n") else b">")
-                done = copy(stream, hashed, done + 1, progress)  # pyright: ignore[reportArgumentType]
+                done = _append(stream, hashed, path, done, progress)
+        if not done:
+            raise InputError("nothing is in it.", file=files[0], remedy="Delete it and fetch it again.")
     return {"sha256": hashed.hash.hexdigest()}
 
 
-def _extracted(files: Sequence[Path], target: Path, progress) -> dict[str, Any]:
+def _append(stream: Source, target: _Hashed, path: Path, done: int, progress: Progress) -> int:
+    start = stream.read(1)
+    if not start:
+        return done  # damage to the file is told when it is closed
+    if start != b">":
+        raise InputError("this is no FASTA file.", file=path, remedy="Delete it and fetch it again.")
+    target.write(b"\n>" if target.last not in (b"", b"\n") else b">")
+    return copy(stream, target, done + 1, progress)
+
+
+def _extracted(files: Sequence[Path], target: Path, progress: Progress) -> dict[str, Any]:
     """Archives in a folder that gets its name once everything is in it."""
     part = target.with_name(f"{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol, runtime_checkable
 
 from foldwright import interrupts
 from foldwright.errors import InputError
@@ -19,6 +19,20 @@ from foldwright.io.download import disk_faults
 
 CHUNK = 1 << 22
 Progress = Callable[[int], None]  # unpacked bytes so far
+
+
+@runtime_checkable
+class Source(Protocol):
+    """What bytes can be read from."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """What bytes can be written to."""
+
+    def write(self, data: bytes, /) -> int: ...
 
 
 def check_unpacker(names: Sequence[str]) -> None:
@@ -84,7 +98,7 @@ def _program(command: list[str], path: Path) -> Iterator[IO[bytes]]:
             raise InputError(f"this file cannot be unpacked: {said}.", file=path, remedy=remedy)
 
 
-def copy(source: IO[bytes], target: IO[bytes], done: int, progress: Progress) -> int:
+def copy(source: Source, target: Sink, done: int, progress: Progress) -> int:
     """Append one stream to another, hearing Ctrl-C; returns how many bytes there are now."""
     while chunk := source.read(CHUNK):
         interrupts.check()
@@ -94,7 +108,7 @@ def copy(source: IO[bytes], target: IO[bytes], done: int, progress: Progress) ->
     return done
 
 
-def drain(stream: IO[bytes]) -> None:
+def drain(stream: Source) -> None:
     """Read on to the end, where the check sums are."""
     while stream.read(CHUNK):
         interrupts.check()
