@@ -149,7 +149,7 @@ def test_no_search_gives_the_query_alone(options):
 class Templates:
     """Answers with one hit, whose name is the number of rows it was asked with."""
 
-    name, batch = "templates", 4
+    name, batch, retries = "templates", 4, False
 
     def version(self):
         return "1"

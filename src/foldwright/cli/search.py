@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,6 +51,12 @@ def search(
         list[str] | None, Option(metavar="STEP=ROWS", help="Keep so many rows of a step, e.g. mgnify=5000; repeat.")
     ] = None,
     templates: Annotated[bool, Option(help="Whether to search for templates too.")] = True,
+    server: Annotated[
+        str | None, Option(metavar="URL", help="Address of the MSA server. Default: ColabFold's public one.")
+    ] = None,
+    pairing: Annotated[
+        str, Option(help="How the server pairs the chains of a complex: greedy, complete or none.")
+    ] = "greedy",
     gpu: Annotated[bool, Option("--gpu", help="Let MMseqs2 search on a GPU.")] = False,
     threads: Annotated[int | None, Option(help="CPU threads of one search. Default: all.")] = None,
     cache: Annotated[Path | None, Option(help="Folder that keeps results. Default: the cache of this system.")] = None,
@@ -58,13 +65,15 @@ def search(
 ) -> None:
     """Search for relatives of sequences, and for structures to use as templates.
 
-    Results of a job go to OUT/<job>/: A.a3m for chain A, A.candidates.a3m (rows to pair chains by species) and
-    A.hits.json (templates); search.json says how they were found. `foldwright predict INPUT --alignments OUT` reads
-    them. Nothing is searched twice, whichever job asked for it. Exit code: 0 if every job was searched, 1 if some
-    failed (OUT/<job>/search.json says why), 2 if nothing could begin.
+    Results of a job go to OUT/<job>/: A.a3m for chain A, A.candidates.a3m (rows to pair chains by species),
+    A.paired.a3m (rows that the server has paired) and A.hits.json (templates); search.json says how they were found.
+    `foldwright predict INPUT --alignments OUT` reads them. Nothing is searched twice, whichever job asked for it. Exit
+    code: 0 if every job was searched, 1 if some failed (OUT/<job>/search.json says why), 2 if nothing could begin.
     """
     from foldwright.io.jobs import collect
+    from foldwright.search.colabfold import PUBLIC
     from foldwright.search.options import SearchOptions
+    from foldwright.search.pairs import search_pairs
     from foldwright.search.recipes import LOCAL
     from foldwright.search.stage import search_chains
 
@@ -75,6 +84,7 @@ def search(
         max_rows=parse_max_rows(max_rows or ()),
         templates=templates,
         gpu=gpu,
+        server=server or PUBLIC,
         cache=cache,
         refresh=refresh,
         threads=threads,
@@ -88,7 +98,8 @@ def search(
     warn_of_demo(options)
     sequences = list(dict.fromkeys(sequence for job in jobs for sequence in job.sequences))
     found = dict(zip(sequences, search_chains(sequences, options, tell), strict=True))
-    failed = [job for job in jobs if not _write(job, found, out / job.name, tell)]
+    pairs = partial(search_pairs, options=options, pairing=pairing)
+    failed = [job for job in jobs if not _write(job, found, pairs, out / job.name, tell)]
     if failed or jobs.failures:
         raise typer.Exit(SOME_JOB_FAILED)
 
@@ -135,21 +146,29 @@ def warn_of_demo(options: SearchOptions) -> None:
         )
 
 
-def _write(job: Job, found: dict[str, ChainSearch | Exception], folder: Path, tell) -> bool:
+def _write(job: Job, found: dict[str, ChainSearch | Exception], search_pairs, folder: Path, tell) -> bool:
     """The files of one job; whether all its chains were searched."""
-    from foldwright.search.files import write_chain, write_json
+    from foldwright.search.files import write_chain, write_json, write_pairs
 
     chains, errors = {}, {}
-    for name, sequence in distinct(job).items():
+    names = distinct(job)
+    for name, sequence in names.items():
         result = found[sequence]
         if isinstance(result, Exception):
             errors[name] = str(result)
-            print(f"{job.name}, chain {name}: {result}", file=sys.stderr)
             continue
         write_chain(folder, name, result)
         chains[name] = {"residues": len(sequence), "rows": len(result.alignment), **result.record}
         tell(f"{job.name}  {name} · {len(sequence)} residues · {len(result.alignment):,} rows")
-    write_json(folder / "search.json", {"job": job.name, "chains": chains, "failed": errors})
+    try:
+        pairs = None if errors else search_pairs(list(names.values()))
+        write_pairs(folder, list(names), pairs)
+    except InputError as error:
+        pairs, errors[":".join(names)] = None, str(error)
+    for name, error in errors.items():
+        print(f"{job.name}, chain {name}: {error}", file=sys.stderr)
+    record = {"job": job.name, "chains": chains, "pairs": len(pairs[0]) if pairs else None, "failed": errors}
+    write_json(folder / "search.json", record)
     return not errors
 
 

@@ -108,6 +108,20 @@ def search_on_server(
     return [found[sequence] for sequence in sequences]
 
 
+def pair_on_server(sequences: Sequence[str], options: ServerOptions, report: Report = silent) -> list[Alignment]:
+    """The paired rows alone, for each of the different chains of one complex, where their own rows are known already.
+
+    Raises InputError as `search_on_server` does.
+    """
+    contact = options.contact if options.contact is not None else os.environ.get("FOLDWRIGHT_CONTACT", "")
+    desk = Desk(options.host, contact, options.manners, options.tickets, report)
+    with _turn:
+        files = desk.result(Order("ticket/pair", options.pairing_mode, tuple(sequences)), unpacked)
+    rows = [_paired(files, i, s) or Alignment.of_query(s) for i, s in enumerate(sequences)]
+    _check_pairs(rows, options.host)
+    return rows
+
+
 def unpacked(data: bytes) -> dict[str, str]:
     """The texts of an answer by file name. Raises ValueError if the archive is damaged or has no alignment in it."""
     texts: dict[str, str] = {}

@@ -44,10 +44,12 @@ class Program(Protocol):
     """One program, in this process or installed.
 
     batch    how many queries share one run; results are kept after each
+    retries  whether a run that failed is tried again for each of its queries alone
     """
 
     name: str
     batch: int
+    retries: bool
 
     def version(self) -> str:
         """Raises InputError if it is not here, with how to get it."""

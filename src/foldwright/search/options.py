@@ -9,6 +9,7 @@ from pathlib import Path
 
 from foldwright.errors import InputError
 from foldwright.io.cache_folder import cache_folder
+from foldwright.search.colabfold import PUBLIC
 from foldwright.search.recipes import COLABFOLD, LOCAL, PRESETS
 
 ENGINES = ("auto", "pyhmmer", "programs", "server")
@@ -25,6 +26,7 @@ class SearchOptions:
                 do the step, else a program, and never the server
     max_rows    rows kept of single steps, by their name, instead of the recipe's
     templates   whether steps that find templates are run
+    server      address that the engine `server` asks
     gpu         whether MMseqs2 searches on a GPU
     cache       folder of results; None is the cache of this system
     refresh     search again even what the cache holds
@@ -38,6 +40,7 @@ class SearchOptions:
     engine: str = "auto"
     max_rows: Mapping[str, int] = field(default_factory=dict)
     templates: bool = True
+    server: str = PUBLIC
     gpu: bool = False
     cache: Path | None = None
     refresh: bool = False

@@ -84,9 +84,9 @@ class Mmseqs:
 class Server:
     """What the public MSA server of ColabFold is asked for."""
 
+    host: str = ""
     environmental: bool = True
     filtered: bool = True
-    templates: bool = False
 
 
 Parameters = Jackhmmer | Nhmmer | Hmmsearch | Hhblits | Hhsearch | Mmseqs | Server

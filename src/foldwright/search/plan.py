@@ -15,9 +15,9 @@ from foldwright.search.databases.places import find
 from foldwright.search.found import Database, Program, Query
 from foldwright.search.identity import Identity, identify
 from foldwright.search.options import SearchOptions
-from foldwright.search.parameters import Mmseqs
+from foldwright.search.parameters import Mmseqs, Server
 from foldwright.search.programs import choose_program
-from foldwright.search.recipes import LOCAL, Step
+from foldwright.search.recipes import COLABFOLD, LOCAL, Step
 
 FASTA = (".fasta", ".fa", ".faa", ".fas")
 
@@ -59,7 +59,7 @@ def planned_steps(options: SearchOptions) -> tuple[PlannedStep, ...]:
 
 def chosen_steps(options: SearchOptions) -> tuple[Step, ...]:
     """The preset's steps with the limits that were asked for."""
-    steps = _local(options) if options.preset == LOCAL else recipes.RECIPES[options.preset]()
+    steps = _steps(options)
     unknown = set(options.max_rows) - {step.name for step in steps}
     if unknown:
         remedy = f"Steps of {options.preset}: {', '.join(step.name for step in steps)}."
@@ -83,11 +83,17 @@ def _limited(step: Step, options: SearchOptions) -> Step:
     parameters = step.parameters
     if isinstance(parameters, Mmseqs):
         parameters = replace(parameters, gpu=options.gpu)
+    if isinstance(parameters, Server):
+        parameters = replace(parameters, host=options.server)
     return replace(step, max_rows=options.max_rows.get(step.name, step.max_rows), parameters=parameters)
 
 
-def _local(options: SearchOptions) -> tuple[Step, ...]:
-    return recipes.local(*local_files(options))
+def _steps(options: SearchOptions) -> tuple[Step, ...]:
+    if options.preset == LOCAL:
+        return recipes.local(*local_files(options))
+    if options.engine == "server":
+        return recipes.colabfold_server()
+    return recipes.RECIPES[options.preset]()
 
 
 def _planned(step: Step, options: SearchOptions) -> PlannedStep:
@@ -103,11 +109,12 @@ def _locate(name: str, options: SearchOptions) -> Path:
     if options.preset == LOCAL:
         return local_files(options)[name]
     if options.folder is None:
+        other = "ask the public server with --engine server (the sequences leave this machine)"
         raise InputError(
             f"the preset {options.preset} needs a folder of databases.",
             field="--databases",
             remedy="Name it with --databases or $FOLDWRIGHT_DATABASES, fetch one with `foldwright databases fetch`, "
-            "or choose --preset local.",
+            f"or {other if options.preset == COLABFOLD else 'choose --preset local'}.",
         )
     return find(options.folder, name)
 

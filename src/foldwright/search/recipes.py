@@ -14,6 +14,7 @@ from foldwright.search.parameters import (
     Mmseqs,
     Nhmmer,
     Parameters,
+    Server,
 )
 
 Gives = Literal["rows", "candidates", "templates"]
@@ -81,6 +82,11 @@ def af3_rna() -> Recipe:
 def colabfold() -> Recipe:
     """Mirdita et al. 2022: MMseqs2 over UniRef30 and the environmental sequences of ColabFold."""
     return (Step(name="colabfold", databases=("uniref30_mmseqs", "colabfold_envdb"), parameters=Mmseqs()),)
+
+
+def colabfold_server() -> Recipe:
+    """The same on a server, which has its own databases."""
+    return (Step(name="server", databases=(), parameters=Server()),)
 
 
 def none() -> Recipe:

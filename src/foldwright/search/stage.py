@@ -106,7 +106,7 @@ class _Searching:
                     self._search(planned, [key], asked)
 
     def _tell(self, planned: PlannedStep, num_asked: int, num_missing: int) -> None:
-        names = " + ".join(planned.step.databases)
+        names = " + ".join(planned.step.databases) or planned.step.name
         kept = f", {num_asked - num_missing} from the cache" if num_asked > num_missing else ""
         self.report(f"{names} by {planned.program.name}: {num_asked} {'chains' if num_asked > 1 else 'chain'}{kept}")
 
@@ -140,11 +140,12 @@ class _Searching:
                 chain.found[planned.step.name] = found
                 chain.records.append({**record, "from_cache": False})
         except Exception as error:
-            if len(keys) == 1:
-                asked[keys[0]][0].error = error
-                return
-            for key in keys:
-                if planned.step.name not in asked[key][0].found:
+            left = [key for key in keys if planned.step.name not in asked[key][0].found]
+            is_alone = len(keys) == 1 or not planned.program.retries or _blames_database(error, planned)
+            for key in left:
+                if is_alone:
+                    asked[key][0].error = error
+                else:
                     self._search(planned, [key], asked)
 
     def _answers(self, planned: PlannedStep, queries: Sequence[Query]) -> Iterator[tuple[Found, dict[str, Any]]]:
@@ -158,6 +159,11 @@ class _Searching:
         seconds = (time.monotonic() - begun) / len(queries)
         for answer in answers:
             yield answer, step_record(planned, answer, seconds)
+
+
+def _blames_database(error: Exception, planned: PlannedStep) -> bool:
+    """Whether other queries would fail as well."""
+    return isinstance(error, InputError) and error.file in [database.path for database in planned.databases]
 
 
 def _batches(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from foldwright.errors import InputError
 from foldwright.search.found import Program
-from foldwright.search.parameters import Hhblits, Hhsearch, Hmmsearch, Jackhmmer, Mmseqs, Nhmmer
+from foldwright.search.parameters import Hhblits, Hhsearch, Hmmsearch, Jackhmmer, Mmseqs, Nhmmer, Server
 from foldwright.search.programs.hhsuite import InstalledHhblits, InstalledHhsearch
 from foldwright.search.programs.in_process import HmmsearchInProcess, JackhmmerInProcess, NhmmerInProcess
 from foldwright.search.programs.jackhmmer import InstalledJackhmmer
 from foldwright.search.programs.mmseqs import InstalledMmseqs
+from foldwright.search.programs.server import ServerSearch
 from foldwright.search.recipes import Step
 
 PROGRAMS: dict[type, dict[str, Callable[[], Program]]] = {  # of one kind of parameters, the preferred engine first
@@ -20,6 +21,7 @@ PROGRAMS: dict[type, dict[str, Callable[[], Program]]] = {  # of one kind of par
     Hhblits: {"programs": InstalledHhblits},
     Hhsearch: {"programs": InstalledHhsearch},
     Mmseqs: {"programs": InstalledMmseqs},
+    Server: {"server": ServerSearch},
 }
 
 

@@ -21,6 +21,7 @@ _HHBLITS_FILES = ("_a3m.ffdata", "_a3m.ffindex", "_hhm.ffdata", "_hhm.ffindex", 
 class InstalledHhblits:
     name = "hhblits"
     batch = 1
+    retries = False  # one query is alone
 
     def version(self) -> str:
         return installed.version("hhblits")
@@ -57,6 +58,7 @@ class InstalledHhblits:
 class InstalledHhsearch:
     name = "hhsearch"
     batch = 1
+    retries = False  # one query is alone
 
     def version(self) -> str:
         return installed.version("hhsearch")

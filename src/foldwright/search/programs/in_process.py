@@ -20,6 +20,7 @@ class InProcess:
 
     name: str
     batch = 128  # queries of one pass: what an interruption can cost
+    retries = True
 
     def version(self) -> str:
         return version("pyhmmer")

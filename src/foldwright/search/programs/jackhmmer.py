@@ -18,6 +18,7 @@ from foldwright.search.programs import installed
 class InstalledJackhmmer:
     name = "jackhmmer"
     batch = 1
+    retries = False  # one query is alone
 
     def version(self) -> str:
         return installed.version("jackhmmer")

@@ -21,6 +21,7 @@ _GPU_SINCE = 16  # the first version that searches on a GPU
 class InstalledMmseqs:
     name = "mmseqs"
     batch = 256
+    retries = True
 
     def version(self) -> str:
         return installed.version("mmseqs")
