@@ -1,9 +1,10 @@
 """hmmalign in process: sequences against one profile, each from end to end."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import pyhmmer
-from pyhmmer.easel import Alphabet, DigitalSequenceBlock, TextSequence
+from pyhmmer.easel import Alphabet, DigitalSequenceBlock, TextMSA, TextSequence
 
 from foldwright.io.alignment import Alignment
 from foldwright.io.stockholm import Stockholm
@@ -22,6 +23,6 @@ def run(query: Query, rows: Sequence[str], descriptions: Sequence[str], alphabet
     block = DigitalSequenceBlock(
         alphabet, [TextSequence(name=str(i), sequence=text).digitize(alphabet) for i, text in enumerate(texts)]
     )
-    msa = pyhmmer.hmmer.hmmalign(profiles.of_sequence(query, alphabet), block, all_consensus_cols=True)
+    msa = cast(TextMSA, pyhmmer.hmmer.hmmalign(profiles.of_sequence(query, alphabet), block, all_consensus_cols=True))
     aligned = Stockholm({str(i): row for i, row in enumerate(msa.alignment)}, {}).alignment()
     return Alignment(aligned.sequences, aligned.deletions, [query.name, *descriptions])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pyhmmer.easel import Alphabet
 from pyhmmer.plan7 import HMM, Pipeline
 
 from foldwright.io.alignment import Alignment
@@ -17,21 +18,19 @@ from foldwright.search.hmmer.sequences import SequenceShards
 
 
 def run(
-    queries: Sequence[Alignment | HMM],
+    queries: Sequence[Alignment | Hits | HMM],
     database: SequenceShards | str | Path,
     options: HmmsearchOptions | None = None,
     threads: int = 1,
 ) -> list[Hits]:
-    """The hits of each profile in one pass over the database; an alignment becomes one as `hmmbuild --hand` makes it.
+    """The hits of each profile in one pass over the database; alignments become profiles as with `hmmbuild --hand`.
 
+    `Hits` of a jackhmmer give the profile of their Stockholm text to the last digit, an `Alignment` very nearly.
     Raises InputError for what cannot be used.
     """
     options = options or HmmsearchOptions()
     database = database if isinstance(database, SequenceShards) else SequenceShards(database)
-    models = [
-        query if isinstance(query, HMM) else profiles.of_alignment(query, database.alphabet, seed=options.seed)
-        for query in queries
-    ]
+    models = [_profile(query, database.alphabet, options.seed) for query in queries]
 
     def pipeline() -> Pipeline:
         return Pipeline(database.alphabet, Z=options.z or database.size.sequences, **options.pipeline())
@@ -43,7 +42,14 @@ def run(
     ]
 
 
-def _query(query: Alignment | HMM, model: HMM) -> Query:
+def _profile(query: Alignment | Hits | HMM, alphabet: Alphabet, seed: int) -> HMM:
+    if isinstance(query, Alignment):
+        return profiles.of_alignment(query, alphabet, seed=seed)
+    return query if isinstance(query, HMM) else profiles.as_hmmbuild(query.msa(), alphabet, seed)
+
+
+def _query(query: Alignment | Hits | HMM, model: HMM) -> Query:
     """The sequence that heads the alignment: the query itself, or the profile's consensus."""
-    sequence = query.query if isinstance(query, Alignment) else (model.consensus or "").upper()
-    return Query(model.name, sequence)
+    if isinstance(query, Hits):
+        return Query(model.name, query.query.sequence)
+    return Query(model.name, query.query if isinstance(query, Alignment) else (model.consensus or "").upper())

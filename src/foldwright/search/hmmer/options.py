@@ -102,17 +102,25 @@ class NhmmerOptions(Thresholds):
 
 def af2_jackhmmer(**changes: Any) -> JackhmmerOptions:
     """jackhmmer as AlphaFold 2 runs it: one iteration, stricter filters (AF2 Suppl. 1.2.2; released pipeline)."""
-    settings = {"iterations": 1, "e_value": 1e-4, "incE": 1e-4, "F1": 5e-4, "F2": 5e-5, "F3": 5e-7}
+    settings: dict[str, Any] = {"iterations": 1, "e_value": 1e-4, "incE": 1e-4, "F1": 5e-4, "F2": 5e-5, "F3": 5e-7}
     return JackhmmerOptions(**(settings | changes))
 
 
 def af3_nhmmer(length: int, **changes: Any) -> NhmmerOptions:
     """nhmmer as AlphaFold 3 runs it for an RNA of this length (AF3 SI 2.2): short ones pass the last filter easily."""
-    settings = {"e_value": 1e-3, "incE": 1e-3, "F3": 0.02 if length < 50 else 1e-5, "strand": "watson"}
+    settings: dict[str, Any] = {"e_value": 1e-3, "incE": 1e-3, "F3": 0.02 if length < 50 else 1e-5, "strand": "watson"}
     return NhmmerOptions(**(settings | changes))
 
 
 def template_hmmsearch(**changes: Any) -> HmmsearchOptions:
     """hmmsearch for templates, which filters next to nothing (AF-Multimer, section 2.2; AF3 SI 2.4)."""
-    settings = {"e_value": 100, "domE": 100, "incE": 100, "incdomE": 100, "F1": 0.1, "F2": 0.1, "F3": 0.1}
+    settings: dict[str, Any] = {
+        "e_value": 100.0,
+        "domE": 100.0,
+        "incE": 100.0,
+        "incdomE": 100.0,
+        "F1": 0.1,
+        "F2": 0.1,
+        "F3": 0.1,
+    }
     return HmmsearchOptions(**(settings | changes))

@@ -2,10 +2,11 @@
 
 import io
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 from jaxtyping import Int
-from pyhmmer.easel import Alphabet, DigitalMSA, TextMSA, TextSequence
+from pyhmmer.easel import MSA, Alphabet, DigitalMSA, MSAFile, TextMSA, TextSequence
 from pyhmmer.plan7 import HMM, Background, Builder, HMMFile
 
 from foldwright.io.alignment import Alignment
@@ -27,19 +28,35 @@ def of_msa(msa: DigitalMSA, seed: int = 42) -> HMM:
 def of_alignment(alignment: Alignment, alphabet: Alphabet, name: str = "query", seed: int = 42) -> HMM:
     """The profile whose match states are the columns of the query.
 
-    Equal to what `hmmbuild --hand` writes for the Stockholm file that the alignment came from: residues without a
-    column are known by number only, and profiles take no more from them.
+    Residues without a column are known by number only and enter as X; against the profile of the Stockholm file that
+    the alignment came from, numbers differ in the sixth digit.
     """
-    return _as_written(of_msa(_with_insertions(alignment, name).digitize(alphabet), seed))
+    return as_hmmbuild(_with_insertions(alignment, name), alphabet, seed)
+
+
+def as_hmmbuild(msa: MSA, alphabet: Alphabet, seed: int = 42) -> HMM:
+    """What hmmsearch reads in the file that `hmmbuild --hand` writes for the Stockholm file of this alignment.
+
+    Both files are written and read here too, in memory: each changes the last digits.
+    """
+    text = io.BytesIO()
+    msa.write(text, "stockholm")
+    text.seek(0)
+    with MSAFile(text, format="stockholm", digital=True, alphabet=alphabet) as file:
+        read = cast(DigitalMSA, file.read())
+    return _as_written(of_msa(read, seed))
 
 
 def _as_written(profile: HMM) -> HMM:
-    """With the digits that a file of profiles has: what hmmsearch reads, and E-values follow from."""
+    """With the digits that a file of profiles has: what the program hmmsearch reads."""
     text = io.BytesIO()
     profile.write(text)
     text.seek(0)
-    with HMMFile(text) as file:
-        return next(iter(file))
+    file = HMMFile(text)
+    try:
+        return cast(HMM, file.read())
+    finally:
+        file.close()
 
 
 def _with_insertions(alignment: Alignment, name: str) -> TextMSA:
