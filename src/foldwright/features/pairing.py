@@ -105,7 +105,8 @@ def pairing_record(paired: Sequence[Alignment]) -> dict[str, int]:
 def _pair_best(candidates: Sequence[Alignment], least: int) -> Pairs:
     """Mirdita et al. (2022) Nat. Methods 19, 679, Methods "MSA pairing"; rows come in the order of their E-values.
 
-    DISCREPANCY(ColabFold): MMseqs2 orders pairs by the number of the taxon, here fuller and better ones come first.
+    DISCREPANCY(ColabFold): MMseqs2 orders pairs by the number of the taxon, here fuller and better ones come first. The
+    released script asks for half of the hit, whose length an alignment does not tell; half of the query is the paper's.
     """
     distinct = list({rows.query: rows for rows in candidates}.values())
     taxa = by_taxon([rows.descriptions for rows in distinct])
