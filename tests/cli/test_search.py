@@ -4,13 +4,16 @@ import json
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from foldwright.cli.search import search
 from foldwright.errors import InputError
+from foldwright.io.alignment import Alignment
 from foldwright.io.jobs import read_jobs
+from foldwright.search.colabfold import ServerAnswer
 from foldwright.search.parameters import Jackhmmer
 from foldwright.search.programs import PROGRAMS
 from foldwright.search.programs.in_process import JackhmmerInProcess
@@ -29,6 +32,11 @@ def made(seed, length=70):
 
 ONE, ITS_ROWS = made(1)
 TWO, ITS_OTHER_ROWS = made(2)
+
+
+def rows_of(sequence, letter):
+    text = [sequence, letter * len(sequence)]
+    return Alignment(text, np.zeros((2, len(sequence)), np.int32), ["query", letter])
 
 
 @pytest.fixture
@@ -120,6 +128,23 @@ def test_without_databases_the_small_set_is_searched_and_said_to_be_one(run):
     assert result.exit_code == 0
     assert "try things out" in result.output
     assert "76 residues" in result.output
+
+
+def test_a_complex_gets_the_pairs_of_the_server(run, tmp_path, monkeypatch):
+    def search(sequences, options):
+        return [ServerAnswer(rows_of(s, "A"), None, ()) for s in sequences]
+
+    def pair(sequences, options):
+        return [rows_of(s, "C") for s in sequences]
+
+    monkeypatch.setattr("foldwright.search.programs.server.search_on_server", search)
+    monkeypatch.setattr("foldwright.search.pairs.pair_on_server", pair)
+    assert run("jobs.fasta", "--preset", "colabfold", "--engine", "server", databases=None).exit_code == 0
+    alone, complex_ = read_jobs("jobs.fasta", "found")
+    assert alone.chains[0].paired is None
+    assert [chain.paired.sequences[1][:3] for chain in complex_.chains] == ["CCC", "CCC", "CCC"]
+    assert [chain.alignment.sequences[1][:3] for chain in complex_.chains] == ["AAA", "AAA", "AAA"]
+    assert json.loads((tmp_path / "found" / "pair" / "search.json").read_text())["pairs"] == 2
 
 
 def test_rna_is_searched_in_the_databases_of_rna(run, tmp_path):
