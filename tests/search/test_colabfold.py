@@ -22,7 +22,7 @@ import foldwright
 from foldwright import interrupts
 from foldwright.errors import InputError
 from foldwright.search import tickets
-from foldwright.search.colabfold import ServerOptions, search_on_server, unpacked
+from foldwright.search.colabfold import ServerOptions, pair_on_server, search_on_server, unpacked
 from foldwright.search.tickets import Manners, Pauses, retry_after
 
 RECORDED = Path(__file__).parents[3] / "shared/data/predictions/colabfold/mmseqs-api-reponses"
@@ -182,7 +182,7 @@ def test_the_recipe_is_told_in_the_words_of_the_server(environmental, filtered, 
 
 
 @pytest.mark.parametrize("strategy", ["greedy", "complete"])
-def test_chains_of_a_complex_are_paired_row_by_row(kitchen, search, strategy):
+def test_chains_of_a_complex_are_paired_row_by_row(kitchen, search, strategy, tmp_path):
     blocks = f">101\n{QUERY}\n>A\nMRVL-TG\n>DUMMY\n-------\n\0>102\n{OTHER}\n>C\nGAVN-\n>D\nGAVNC\n\0"
     kitchen.files["pair"] = archive(pair__a3m=blocks)
     one, two = search(QUERY, OTHER, pairing=strategy)
@@ -190,6 +190,11 @@ def test_chains_of_a_complex_are_paired_row_by_row(kitchen, search, strategy):
     assert two.paired.sequences == [OTHER, "GAVN-", "GAVNC"]
     assert [form["mode"] for form in kitchen.forms] == ["env", f"pair{strategy}"]
     assert search(QUERY, QUERY, pairing=strategy)[0].paired is None
+    kitchen.forms.clear()
+    options = ServerOptions(host=kitchen.url, manners=MANNERS, tickets=tmp_path, pairing=strategy)
+    alone = pair_on_server([QUERY, OTHER], options)
+    assert [rows.sequences for rows in alone] == [one.paired.sequences, two.paired.sequences]
+    assert len(kitchen.forms) == 1
 
 
 def test_paired_chains_with_different_numbers_of_rows_are_refused(kitchen, search):

@@ -93,18 +93,15 @@ def search_on_server(
     Raises InputError if the server cannot be reached, refuses, is closed, or what it sends is not for these sequences.
     """
     options = options or ServerOptions()
-    contact = options.contact if options.contact is not None else os.environ.get("FOLDWRIGHT_CONTACT", "")
-    desk = Desk(options.host, contact, options.manners, options.tickets, report)
     asked = unique(sequences)
-    with _turn:
-        files = desk.result(Order("ticket/msa", options.mode, asked), unpacked)
-        is_paired = options.pairing != "none" and len(asked) > 1
-        pairs = desk.result(Order("ticket/pair", options.pairing_mode, asked), unpacked) if is_paired else {}
-    found = {s: ServerAnswer(_alignment(files, i, s), _paired(pairs, i, s), ()) for i, s in enumerate(asked)}
-    if options.templates:
-        hits = _hits(files.get(_TEMPLATES, ""))
-        found = {s: found[s]._replace(templates=hits.get(i + FIRST_NUMBER, ())) for i, s in enumerate(asked)}
-    _check_pairs([found[sequence].paired for sequence in asked], options.host)
+    files = _answered(Order("ticket/msa", options.mode, asked), options, report)
+    is_paired = options.pairing != "none" and len(asked) > 1
+    paired = pair_on_server(asked, options, report) if is_paired else [None] * len(asked)
+    hits = _hits(files.get(_TEMPLATES, "")) if options.templates else {}
+    found = {
+        sequence: ServerAnswer(_alignment(files, i, sequence), paired[i], hits.get(i + FIRST_NUMBER, ()))
+        for i, sequence in enumerate(asked)
+    }
     return [found[sequence] for sequence in sequences]
 
 
@@ -113,13 +110,22 @@ def pair_on_server(sequences: Sequence[str], options: ServerOptions, report: Rep
 
     Raises InputError as `search_on_server` does.
     """
+    files = _answered(Order("ticket/pair", options.pairing_mode, tuple(sequences)), options, report)
+    text = files.get(_PAIRED, "")
+    rows = [_block(text, _PAIRED, i, s) or Alignment.of_query(s) for i, s in enumerate(sequences)]
+    if len(depths := sorted({len(each) for each in rows})) > 1:
+        remedy = "Run the search again; if this repeats, choose --pairing none."
+        told = f"the paired chains have {' and '.join(map(str, depths))} rows; they must be equal."
+        raise InputError(told, file=options.host, remedy=remedy)
+    return rows
+
+
+def _answered(order: Order, options: ServerOptions, report: Report) -> dict[str, str]:
+    """The files of an answer; other threads of this process wait for their turn."""
     contact = options.contact if options.contact is not None else os.environ.get("FOLDWRIGHT_CONTACT", "")
     desk = Desk(options.host, contact, options.manners, options.tickets, report)
     with _turn:
-        files = desk.result(Order("ticket/pair", options.pairing_mode, tuple(sequences)), unpacked)
-    rows = [_paired(files, i, s) or Alignment.of_query(s) for i, s in enumerate(sequences)]
-    _check_pairs(rows, options.host)
-    return rows
+        return desk.result(order, unpacked)
 
 
 def unpacked(data: bytes) -> dict[str, str]:
@@ -146,12 +152,6 @@ def _alignment(files: Mapping[str, str], index: int, sequence: str) -> Alignment
     parts = [part for name in names if (part := _block(files[name], name, index, sequence)) is not None]
     rows = [part.rows(range(1, len(part))) for part in parts if len(part) > 1]
     return Alignment.concatenate([Alignment.of_query(sequence), *rows])
-
-
-def _paired(files: Mapping[str, str], index: int, sequence: str) -> Alignment | None:
-    if _PAIRED not in files:
-        return None
-    return _block(files[_PAIRED], _PAIRED, index, sequence) or Alignment.of_query(sequence)
 
 
 def _block(text: str, name: str, index: int, sequence: str) -> Alignment | None:
@@ -182,11 +182,3 @@ def _hits(table: str) -> dict[int, tuple[ServerHit, ...]]:
             remedy = "Run the search again; if this repeats, search without --templates."
             raise InputError(f'"{line[:60]}" is no hit.', file=f"{_TEMPLATES} of the server", remedy=remedy) from fault
     return hits
-
-
-def _check_pairs(paired: Sequence[Alignment | None], host: str) -> None:
-    depths = {len(rows) for rows in paired if rows is not None}
-    if len(depths) > 1:
-        told = " and ".join(map(str, sorted(depths)))
-        remedy = "Run the search again; if this repeats, choose --pairing none."
-        raise InputError(f"the paired chains have {told} rows; they must be equal.", file=host, remedy=remedy)
