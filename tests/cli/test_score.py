@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from foldwright.chem.atoms import ATOM14_NAMES, ATOM37_MASK, ATOM_INDEX
 from foldwright.chem.residues import ONE_TO_THREE, sequence_to_aatype
+from foldwright.cli import main
 from foldwright.cli.score import by_alignment, by_number, match_chains, match_residues, score
 from foldwright.errors import InputError
 from foldwright.io.pdb import write_pdb
@@ -233,3 +234,26 @@ def test_errors_of_another_prediction_are_refused(written, tmp_path):
     result = run(written("x.pdb", compact_pair()))
     assert isinstance(result.exception, InputError)
     assert "x_pae.json" in str(result.exception)
+
+
+def test_a_prediction_on_disk_has_the_scores_that_were_written_of_it(tmp_path):
+    """Files hold errors with two decimals and coordinates with three, so scores agree nearly."""
+    tiny = (
+        "trunk.num_blocks=1 trunk.c_m=16 trunk.c_z=8 trunk.c_s=16 trunk.c_triangle=8 extra_msa.num_blocks=1 "
+        "structure.num_layers=1 recycling.num_recycles=0"
+    )
+    (tmp_path / "jobs.csv").write_text("id,sequence\npair,MKTAYIAK:GSHMLEDP\n")
+    options = [word for text in tiny.split() for word in ("--set", text)]
+    where = [tmp_path / "jobs.csv", "--weights", "rule", "--msa", "none", "--out", tmp_path / "out", "--no-report"]
+    done = CliRunner().invoke(main.app, ["predict", *map(str, where), *options])
+    assert done.exit_code == 0, done.output
+    (written,) = (tmp_path / "out" / "pair").glob("*_scores.json")
+    expected = json.loads(written.read_text())
+    found = json.loads(run(tmp_path / "out" / "pair" / "ranked_0.cif", "--json").stdout)
+    assert found["pae"] == str(written)
+    assert (found["ptm"], found["iptm"]) == (expected["ptm"], expected["iptm"])
+    ours, theirs = found["chain_pairs"]["A-B"], expected["chain_pairs"]["A-B"]
+    assert set(theirs) - set(ours) == {"iptm", "iptm_forward", "iptm_backward"}
+    for name in set(theirs) & set(ours):
+        assert ours[name] == pytest.approx(theirs[name], rel=0.02, abs=0.01), name
+    assert theirs["iptm"] == max(theirs["iptm_forward"], theirs["iptm_backward"]) > 0
