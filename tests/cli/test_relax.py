@@ -43,6 +43,7 @@ def without_openmm(monkeypatch):
             "energy": {"before": None, "after": -12.5},
             "displacement": {"rmsd": 1.0, "max": 1.0},
             "rounds": [{}],
+            "mirrored": {"before": [], "after": ["HIS A1"] * structure.sequence.count("H")},
             "unresolved": ["PRO A2"] * structure.sequence.count("P"),
         }
         moved = replace(structure, positions=structure.positions + structure.mask[..., None])
@@ -98,6 +99,10 @@ def test_violations_that_stay_are_named_and_exit_1(without_openmm, written, tmp_
     assert done.exit_code == 1
     assert "still with violations after 1 rounds: PRO A2" in done.output
     assert (tmp_path / "stays_relaxed.cif").exists()
+
+
+def test_mirrored_residues_are_named(without_openmm, written):
+    assert "D amino acids): HIS A1" in run(written("turned.pdb", "HAC")).output
 
 
 def test_two_files_for_one_name_are_refused(without_openmm, written, tmp_path):

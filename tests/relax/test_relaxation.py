@@ -31,6 +31,7 @@ def test_missing_atoms_are_added_and_named(peptide):
     assert added["LEU A4"] == ["CB", "CG", "CD1", "CD2"]
     assert added["GLU A10"][-1] == "OXT"
     assert "GLY A1" not in added
+    assert peptide.record["mirrored"] == {"before": [], "after": []}
 
 
 def test_the_result_has_no_violations_and_has_hardly_moved(peptide):
@@ -161,7 +162,7 @@ def test_a_structure_without_atoms_is_refused(options, backbone):
 
 def test_a_heap_of_atoms_is_refused_by_name(options, backbone):
     structure = backbone("AAAAAAAA")
-    with pytest.raises(InputError, match="lie upon each other in ALA A1"):
+    with pytest.raises(InputError, match="31 of 32 atoms lie upon others, in ALA A1"):
         relax_structure(replace(structure, positions=structure.positions * 1e-6), options)
 
 

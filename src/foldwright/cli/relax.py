@@ -125,4 +125,6 @@ def _told(file: Path, relaxed: Relaxed) -> list[str]:
     ]
     if relaxed.unresolved:
         lines.append(f"  still with violations after {len(record['rounds'])} rounds: {listed(relaxed.unresolved)}")
+    if turned := set(record["mirrored"]["after"]) - set(record["mirrored"]["before"]):
+        lines.append(f"  now mirror images (D amino acids): {listed(sorted(turned))}")
     return lines

@@ -13,12 +13,16 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from foldwright.chem.atoms import ATOM_INDEX
+from foldwright.chem.residues import RESTYPE_INDEX
 from foldwright.io.modelcif import ModelDetails, modelcif_text
 from foldwright.io.structure import Structure
 from foldwright.relax.disulfides import Disulfide
 from foldwright.relax.options import RelaxOptions
 from foldwright.relax.subject import Subject
 
+GLY = RESTYPE_INDEX["G"]
+# CB - CA in terms of CA - N, C - CA and their cross product: 1.53 angstrom long, 110.5 degrees to both, L configuration.
+IDEAL_CB = np.array([0.568, -0.541, -0.583], np.float32)
 PH = 7.0  # decides which residues are charged
 
 
@@ -39,7 +43,9 @@ def build(subject: Subject, disulfides: tuple[Disulfide, ...], options: RelaxOpt
     from pdbfixer import PDBFixer
 
     with _repeatable(options.seed):
-        fixer = PDBFixer(pdbxfile=io.StringIO(_segments(subject.structure, subject.is_break)), platform=platform)
+        fixer = PDBFixer(
+            pdbxfile=io.StringIO(_segments(_with_beta_carbons(subject.structure), subject.is_break)), platform=platform
+        )
         fixer.missingResidues = {}  # gaps stay gaps
         fixer.findMissingAtoms()
         fixer.addMissingAtoms(seed=options.seed)
@@ -55,6 +61,21 @@ def build(subject: Subject, disulfides: tuple[Disulfide, ...], options: RelaxOpt
         slot=slot,
         is_given=(slot >= 0) & (subject.structure.mask[residue, slot] > 0),
     )
+
+
+def _with_beta_carbons(structure: Structure) -> Structure:
+    """The structure with missing CB where they ideally are.
+
+    PDBFixer lays the residue's template over the atoms that are there; four that lie almost in a plane fit its mirror
+    image as well, and D amino acids came out.
+    """
+    n, ca, c, cb = (ATOM_INDEX[name] for name in ("N", "CA", "C", "CB"))
+    is_missing = (structure.aatype != GLY) & (structure.mask[:, cb] == 0)
+    positions, mask = structure.positions.copy(), structure.mask.copy()
+    before, after = positions[:, ca] - positions[:, n], positions[:, c] - positions[:, ca]
+    place = positions[:, ca] + np.stack([before, after, np.cross(before, after)], -1) @ IDEAL_CB
+    positions[is_missing, cb], mask[is_missing, cb] = place[is_missing], 1
+    return replace(structure, positions=positions, mask=mask)
 
 
 def _segments(structure: Structure, is_break: np.ndarray) -> str:

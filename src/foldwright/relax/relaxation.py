@@ -16,6 +16,7 @@ from foldwright import interrupts
 from foldwright.chem.atoms import ATOM_INDEX, ATOM_TYPES
 from foldwright.errors import InputError
 from foldwright.io.structure import Structure
+from foldwright.relax.chirality import is_mirrored
 from foldwright.relax.disulfides import find_disulfides
 from foldwright.relax.minimise import FORCE_FIELD, Minimiser, Minimum, choose_platform
 from foldwright.relax.molecule import Molecule, build
@@ -175,6 +176,10 @@ def _outcome(subject: Subject, last: Round) -> dict[str, Any]:
             "after": last.violations.record(subject.structure),
         },
         "unresolved": subject.names(last.violations.residues),
+        "mirrored": {
+            "before": subject.names(is_mirrored(subject.structure)),
+            "after": subject.names(is_mirrored(last.structure)),
+        },
         "displacement": _displacement(subject.structure, last.structure),
         "added": _added(subject.structure, last.structure),
     }

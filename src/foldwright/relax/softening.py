@@ -13,7 +13,7 @@ from foldwright.relax.molecule import Molecule
 REPULSION = "e * step(s - r) * (1 - r / s)^2; s = 0.5 * (s1 + s2)"
 STRENGTHS = (20.0, 200.0)  # kcal/mol, one after the other
 JOLT = 0.2  # angstrom: in the middle of a ring nothing says in which direction to leave
-LEAST_DIAMETER = 0.1  # nm; hydrogens of hydroxyl groups have none
+LEAST_DIAMETER = 1.0  # angstrom; hydrogens of hydroxyl groups have none
 BONDS_APART = 3  # atoms up to here do not repel each other
 KJ_PER_KCAL = 4.184
 
@@ -52,7 +52,7 @@ def _soft_system(system: Any, molecule: Molecule, is_free: np.ndarray) -> Any:
     soft.addPerParticleParameter("s")
     for atom in range(system.getNumParticles()):
         _, diameter, _ = hard.getParticleParameters(atom)
-        soft.addParticle([max(diameter / unit.nanometers, LEAST_DIAMETER)])
+        soft.addParticle([max(diameter.value_in_unit(unit.angstrom), LEAST_DIAMETER) / 10])
     bonds = [(first.index, second.index) for first, second in molecule.topology.bonds()]
     soft.createExclusionsFromBonds(bonds, BONDS_APART)
     soft.addInteractionGroup(np.flatnonzero(is_free).tolist(), range(len(is_free)))

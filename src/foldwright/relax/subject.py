@@ -14,7 +14,7 @@ from foldwright.errors import InputError
 from foldwright.io.structure import Structure
 from foldwright.relax.naming import listed, residue_names
 from foldwright.relax.options import RelaxOptions
-from foldwright.relax.overlaps import coincident_residues, separated
+from foldwright.relax.overlaps import separated
 
 BACKBONE = [ATOM_INDEX[name] for name in ("N", "CA", "C")]
 OXT = ATOM_INDEX["OXT"]
@@ -47,7 +47,6 @@ class Subject:
             raise InputError(f"no bonded residues are there, only {_names(structure, is_lone)}.", remedy=remedy)
         chosen = _as_amino_acids(structure, is_break).select(~is_lone)
         whole, moved = separated(chosen, options.seed)
-        _refuse(whole, coincident_residues(whole), "atoms lie upon each other in", "Such a structure cannot be mended.")
         record = {
             "gaps_before": residue_names(structure, np.flatnonzero(is_break & ~_is_first(structure))),
             "left_alone": residue_names(structure, np.flatnonzero(is_lone)),
