@@ -88,6 +88,31 @@ def test_another_database_limit_or_wish_is_another_search(options, runs, family,
     assert len(runs) == 6
 
 
+def test_another_version_or_parameter_is_another_search(options, runs, family, monkeypatch):
+    for version in ("1", "2", "2"):
+        monkeypatch.setattr(Counting, "version", lambda self, version=version: version)
+        (found,) = search_chains([family[0]], options())
+        assert [s["version"] for s in searches(found)] == [version, version]
+    assert len(runs) == 4
+    key = stage.planned_steps(options())[0].key(stage.Query(family[0]))
+    monkeypatch.setattr("foldwright.search.recipes.Jackhmmer", lambda: Jackhmmer(e_value=1e-3))
+    assert stage.planned_steps(options())[0].key(stage.Query(family[0])) != key
+
+
+def test_a_damaged_database_is_not_searched_again_for_each_chain(options, folder, monkeypatch):
+    asked = []
+
+    class Broken(JackhmmerInProcess):
+        def run(self, queries, databases, *_):
+            asked.append(len(queries))
+            raise InputError("cut short.", file=databases[0].path)
+
+    monkeypatch.setitem(PROGRAMS, Jackhmmer, {"pyhmmer": Broken})
+    found = search_chains(["MKV", "MKL", "MKI"], options())
+    assert asked == [3]
+    assert all("cut short" in str(error) for error in found)
+
+
 def test_the_record_says_what_was_done(options, family):
     found = search_chains([family[0]], options())[0]
     record = json.loads(json.dumps(found.record))

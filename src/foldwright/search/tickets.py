@@ -14,10 +14,11 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-from foldwright import __version__, interrupts
+from foldwright import interrupts
 from foldwright.errors import InputError
 from foldwright.io.atomic import atomic_write
 from foldwright.io.cache_folder import cache_folder
@@ -184,7 +185,7 @@ class Desk:
             self._rest(max(trouble.wait or 0.0, pauses.next()))
 
     def _once(self, path: str, form: bytes | None) -> bytes:
-        name = f"foldwright/{__version__} ({', '.join(filter(None, [PROJECT, self.contact]))})"
+        name = f"foldwright/{version('foldwright')} ({', '.join(filter(None, [PROJECT, self.contact]))})"
         request = urllib.request.Request(f"{self.host.rstrip('/')}/{path}", form, {"User-Agent": name})
         try:
             with urllib.request.urlopen(request, timeout=self.manners.timeout) as response:
