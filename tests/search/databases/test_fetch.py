@@ -149,3 +149,10 @@ def test_an_archive_cannot_write_outside_its_folder(publisher, tmp_path, tar_of)
         fetch(publisher.release("pdb_mmcif", "mmcif_files", "m.tar.gz"), tmp_path / "folder")
     assert not list(tmp_path.rglob("evil.cif"))
     assert not (tmp_path / "folder" / "mmcif_files").exists()
+
+
+def test_a_wrong_check_sum_behind_an_archive_is_not_overlooked(publisher, tmp_path, tar_of):
+    publisher.files["m.tar.gz"] = tar_of(mmcif_files__1abcDOTcif=b"data_1ABC")[:-8] + bytes(8)
+    with pytest.raises(InputError, match=r"m\.tar\.gz: this file cannot be unpacked: CRC"):
+        fetch(publisher.release("pdb_mmcif", "mmcif_files", "m.tar.gz"), tmp_path)
+    assert not (tmp_path / "mmcif_files").exists()
