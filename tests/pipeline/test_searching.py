@@ -139,6 +139,24 @@ def test_a_named_strategy_writes_its_pairs_into_the_job(searched, monkeypatch):
     assert [chain.paired.descriptions for chain in found.job.chains] == [["query", "sp|P00002|X_MOUSE"]] * 2
 
 
+def test_the_server_pairs_what_it_searched_and_nothing_else(searched, monkeypatch):
+    asked = []
+
+    def search_pairs(sequences, options, pairing):
+        asked.append((tuple(sequences), pairing))
+        return [rows(sequence, "pair") for sequence in sequences]
+
+    monkeypatch.setattr("foldwright.pipeline.pairing.search_pairs", search_pairs)
+    choices = {"preset": "colabfold", "search_engine": "server"}
+    found = complete(job(A, B), **choices)
+    assert asked == [((A, B), "greedy")]
+    assert found.pairing == {"strategy": "greedy", "by": "server", "rows": 1, "rows_of_all_chains": 1}
+    assert [chain.paired.descriptions for chain in found.job.chains] == [["query", "pair"]] * 2
+    own = Job("job", tuple(ChainInput(s, alignment=rows(s, "own")) for s in (A, B)))
+    assert "by" not in complete(own, use_templates="none", **choices).pairing
+    assert len(asked) == 1
+
+
 def test_given_pairs_stay_as_they_are(searched):
     given = Job("job", tuple(ChainInput(s, alignment=rows(s, "own"), paired=rows(s, "pair")) for s in (A, B)))
     found = complete(given)

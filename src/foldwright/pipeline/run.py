@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from foldwright import kernels
@@ -32,6 +33,7 @@ class Run:
     is_overwriting: bool = False
     on_end: Callable[[Path], object] | None = None
     held: dict[str, ExitStack] = field(default_factory=dict)  # the locks of the jobs at work
+    elsewhere: list[Task] = field(default_factory=list)  # jobs that another process held
 
     def __post_init__(self):
         self.worker = Worker(replace(self.plan, tasks=()), self.report, self.is_overwriting)
@@ -49,7 +51,7 @@ class Run:
         if self.plan.options.precision == "bfloat16" and not kernels.has_bfloat16(self.plan.device.type):
             self.report.warn("--precision bfloat16", "emulated on this device, many times slower. Use auto or float32.")
         try:
-            for task, searched in self.ready(tasks):
+            for task, searched in chain(self.ready(tasks), self.left_over()):
                 yield from self.results_of(task, searched)
         finally:
             self.report.close()
@@ -70,18 +72,20 @@ class Run:
     def batches(self, tasks: Sequence[Task], largest: int) -> Iterator[list[Ready]]:
         """Jobs searched together: first one, so that the network can begin, then more and more, to share passes."""
         size, left = 1, list(tasks)
-        elsewhere: list[Task] = []
         while left:
             batch, left = left[:size], left[size:]
             mine = [task for task in batch if self.hold(task)]
-            elsewhere += [task for task in batch if task.job.name not in self.held]
+            self.elsewhere += [task for task in batch if task.job.name not in self.held]
             yield self.searched(mine)
             size = min(2 * size, largest)
-        for task in elsewhere:  # their process may be done by now
+
+    def left_over(self) -> Iterator[Ready]:
+        """The jobs that another process held, once all others are done: it may have ended by now."""
+        for task in self.elsewhere:
             if self.manifest and self.manifest.written_state(task.job.name) == FAILED:
                 self.report.warn(task.job.name, "failed in another process that works here.")
             elif self.hold(task):
-                yield self.searched([task])
+                yield from self.searched([task])
             else:
                 self.report.warn(task.job.name, "another process works on this job; it is left to that one.")
 

@@ -91,7 +91,8 @@ def completed(job: Job, found: Found, evidence: Evidence) -> Searched:
         Exception: the search of one of them failed.
     """
     parts = [_Chain(chain, evidence, found.get(chain.sequence)) for chain in job.chains]
-    pairing = paired(replace(job, chains=tuple(part.complete() for part in parts)), evidence)
+    whole = replace(job, chains=tuple(part.complete() for part in parts))
+    pairing = paired(whole, evidence, was_searched=all(part.search for part in parts))
     named = list(zip(job.chain_ids, parts, strict=True))
     return Searched(
         pairing.job,
