@@ -20,14 +20,24 @@ class GatedAttention(nn.Module):
     AF2 Suppl. Alg. 7 "MSARowAttentionWithPairBias", lines 2 and 4-7.
     """
 
-    def __init__(self, c_q: int, c_kv: int, c_hidden: int, heads: int, c_out: int, is_gated: bool = True):
+    def __init__(
+        self,
+        c_q: int,
+        c_kv: int,
+        c_hidden: int,
+        heads: int,
+        c_out: int,
+        is_gated: bool = True,
+        query_bias: bool = False,
+        bias: bool = True,  # of gate and output
+    ):
         super().__init__()
         self.heads = heads
-        self.query = Linear(c_q, heads * c_hidden, bias=False, init="attention")
+        self.query = Linear(c_q, heads * c_hidden, bias=query_bias, init="attention")
         self.key = Linear(c_kv, heads * c_hidden, bias=False, init="attention")
         self.value = Linear(c_kv, heads * c_hidden, bias=False, init="attention")
-        self.gate = Linear(c_q, heads * c_hidden, init="gating") if is_gated else None
-        self.out = Linear(heads * c_hidden, c_out, init="final")
+        self.gate = Linear(c_q, heads * c_hidden, bias=bias, init="gating") if is_gated else None
+        self.out = Linear(heads * c_hidden, c_out, bias=bias, init="final")
 
     def forward(
         self,

@@ -13,11 +13,11 @@ class OuterProductMean(nn.Module):
     AF2 Suppl. Alg. 10 "OuterProductMean"; AF3 SI Alg. 9 "OuterProductMean".
     """
 
-    def __init__(self, c_m: int, c_z: int, c_hidden: int = 32):  # c = 32, AF2 Suppl. 1.6.4
+    def __init__(self, c_m: int, c_z: int, c_hidden: int = 32, bias: bool = True):  # c = 32, AF2 Suppl. 1.6.4
         super().__init__()
         self.norm = LayerNorm(c_m)
-        self.left = Linear(c_m, c_hidden)
-        self.right = Linear(c_m, c_hidden)
+        self.left = Linear(c_m, c_hidden, bias=bias)
+        self.right = Linear(c_m, c_hidden, bias=bias)
         self.out = Linear(c_hidden * c_hidden, c_z, init="final")
 
     def forward(

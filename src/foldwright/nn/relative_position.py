@@ -61,6 +61,55 @@ class ChainRelativePosition(nn.Module):
         return self.out(features.to(self.out.weight.dtype))
 
 
+class TokenRelativePosition(nn.Module):
+    """Where two tokens stand to each other: residues of a chain, tokens of a residue, copies of an entity.
+
+    AF3 SI Alg. 3 "RelativePositionEncoding".
+    """
+
+    def __init__(self, c_z: int, max_distance: int = 32, max_copies: int = 2):  # r_max, s_max: AF3 SI Alg. 3
+        super().__init__()
+        self.max_distance = max_distance
+        self.max_copies = max_copies
+        self.out = Linear(num_token_relations(max_distance, max_copies), c_z, bias=False)
+
+    def forward(
+        self,
+        residue_index: Int[Tensor, "*batch n"],
+        token_index: Int[Tensor, "*batch n"],
+        asym_id: Int[Tensor, "*batch n"],
+        entity_id: Int[Tensor, "*batch n"],
+        sym_id: Int[Tensor, "*batch n"],
+    ) -> Float[Tensor, "*batch n n c_z"]:
+        limits = self.max_distance, self.max_copies
+        features = token_relations(residue_index, token_index, asym_id, entity_id, sym_id, *limits)
+        return self.out(features.to(self.out.weight.dtype))
+
+
+def num_token_relations(max_distance: int = 32, max_copies: int = 2) -> int:
+    """Channels of `token_relations`: 139 as published."""
+    return 2 * (2 * max_distance + 2) + 1 + (2 * max_copies + 2)
+
+
+def token_relations(
+    residue_index: Int[Tensor, "*batch n"],
+    token_index: Int[Tensor, "*batch n"],
+    asym_id: Int[Tensor, "*batch n"],
+    entity_id: Int[Tensor, "*batch n"],
+    sym_id: Int[Tensor, "*batch n"],
+    max_distance: int = 32,
+    max_copies: int = 2,
+) -> Int[Tensor, "*batch n n c"]:
+    """Clipped differences of residues, of tokens and of copies as one-hot classes (AF3 SI Alg. 3 lines 1-10)."""
+    is_same_chain = _pairs_equal(asym_id)
+    is_same_entity = _pairs_equal(entity_id)
+    residues = _clipped_difference(residue_index, max_distance, is_same_chain)
+    tokens = _clipped_difference(token_index, max_distance, is_same_chain & _pairs_equal(residue_index))
+    # DISCREPANCY(AF3 SI Alg. 3 line 8): the paper compares copies of different chains, the released code of one entity.
+    copies = _clipped_difference(sym_id, max_copies, is_same_entity)
+    return torch.cat([residues, tokens, is_same_entity[..., None], copies], dim=-1)
+
+
 def _pairs_equal(x: Int[Tensor, "*batch n"]) -> Bool[Tensor, "*batch n n"]:
     return x[..., :, None] == x[..., None, :]
 

@@ -25,3 +25,25 @@ class Transition(nn.Module):
     def positions(self, x: Tensor) -> Tensor:
         """Seam: positions are independent."""
         return self.contract(torch.relu(self.expand(self.norm(x))))
+
+
+class SwiGLUTransition(nn.Module):
+    """Widens the channels by `factor`, one half gating the other through a swish, and narrows them again.
+
+    AF3 SI Alg. 11 "Transition".
+    """
+
+    def __init__(self, c: int, factor: int = 4):  # n = 4, AF3 SI Alg. 11
+        super().__init__()
+        self.norm = LayerNorm(c)
+        self.gate = Linear(c, factor * c, bias=False, init="relu")
+        self.expand = Linear(c, factor * c, bias=False)
+        self.contract = Linear(factor * c, c, bias=False, init="final")
+
+    def forward(self, x: Float[Tensor, "*batch c"]) -> Float[Tensor, "*batch c"]:
+        return self.positions(x)
+
+    def positions(self, x: Tensor) -> Tensor:
+        """Seam: positions are independent."""
+        x = self.norm(x)
+        return self.contract(torch.nn.functional.silu(self.gate(x)) * self.expand(x))

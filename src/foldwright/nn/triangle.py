@@ -11,16 +11,16 @@ from foldwright.nn.linear import LayerNorm, Linear
 class TriangleMultiplication(nn.Module):
     """What the two directions of Alg. 11 and 12 share; a subclass says which edges meet in `product`."""
 
-    def __init__(self, c_z: int, c_hidden: int = 128):  # c = 128, AF2 Suppl. 1.6.5
+    def __init__(self, c_z: int, c_hidden: int = 128, bias: bool = True):  # c = 128, AF2 Suppl. 1.6.5
         super().__init__()
         self.norm = LayerNorm(c_z)
-        self.left = Linear(c_z, c_hidden)
-        self.right = Linear(c_z, c_hidden)
-        self.left_gate = Linear(c_z, c_hidden, init="gating")
-        self.right_gate = Linear(c_z, c_hidden, init="gating")
+        self.left = Linear(c_z, c_hidden, bias=bias)
+        self.right = Linear(c_z, c_hidden, bias=bias)
+        self.left_gate = Linear(c_z, c_hidden, bias=bias, init="gating")
+        self.right_gate = Linear(c_z, c_hidden, bias=bias, init="gating")
         self.center_norm = LayerNorm(c_hidden)
-        self.gate = Linear(c_z, c_z, init="gating")
-        self.out = Linear(c_hidden, c_z, init="final")
+        self.gate = Linear(c_z, c_z, bias=bias, init="gating")
+        self.out = Linear(c_hidden, c_z, bias=bias, init="final")
 
     def forward(
         self, z: Float[Tensor, "*batch n n c_z"], mask: Float[Tensor, "*batch n n"]
@@ -67,11 +67,11 @@ class TriangleMultiplicationIncoming(TriangleMultiplication):
 class TriangleAttention(nn.Module):
     """What Alg. 13 and 14 share: attention along the rows of the pair matrix, biased by the third edge."""
 
-    def __init__(self, c_z: int, c_hidden: int = 32, heads: int = 4):
+    def __init__(self, c_z: int, c_hidden: int = 32, heads: int = 4, bias: bool = True):
         super().__init__()
         self.norm = LayerNorm(c_z)
         self.bias = Linear(c_z, heads, bias=False)
-        self.core = GatedAttention(c_z, c_z, c_hidden, heads, c_z)
+        self.core = GatedAttention(c_z, c_z, c_hidden, heads, c_z, bias=bias)
 
     def around_nodes(self, z: Tensor, mask: Tensor) -> Tensor:
         """Seam: attention along every row of z, around the node that row belongs to."""
@@ -106,3 +106,18 @@ class TriangleAttentionEndingNode(TriangleAttention):
         self, z: Float[Tensor, "*batch n n c_z"], mask: Float[Tensor, "*batch n n"]
     ) -> Float[Tensor, "*batch n n c_z"]:
         return self.around_nodes(z.transpose(-2, -3), mask.transpose(-1, -2)).transpose(-2, -3)
+
+
+class TriangleAttentionEndingNodeUnturned(TriangleAttention):
+    """Edges that end at one node look at each other, the third edge read in the other direction.
+
+    Edge ij looks at the edges kj, as in AF3 SI Alg. 15 "TriangleAttentionEndingNode", but its third edge is ik, not ki.
+    """
+
+    def forward(
+        self, z: Float[Tensor, "*batch n n c_z"], mask: Float[Tensor, "*batch n n"]
+    ) -> Float[Tensor, "*batch n n c_z"]:
+        # DISCREPANCY(AF3 SI Alg. 15 line 3): the paper biases with b_ki, the released code with b_ik.
+        z = self.norm(z)
+        b = self.bias(z).movedim(-1, -3)[..., None, :, :, :]
+        return self.rows(z.transpose(-2, -3), mask.transpose(-1, -2), b).transpose(-2, -3)

@@ -13,6 +13,7 @@ from foldwright.nn.dropout import ColumnDropout, RowDropout
 from foldwright.nn.linear import Linear
 from foldwright.nn.msa_attention import MSAColumnAttention, MSAColumnGlobalAttention, MSARowAttentionWithPairBias
 from foldwright.nn.outer_product import OuterProductMean
+from foldwright.nn.residual import ResidualBlock
 from foldwright.nn.transition import Transition
 from foldwright.nn.triangle import (
     TriangleAttentionEndingNode,
@@ -20,14 +21,6 @@ from foldwright.nn.triangle import (
     TriangleMultiplicationIncoming,
     TriangleMultiplicationOutgoing,
 )
-
-
-class ResidualBlock(nn.Module):
-    """Layers whose outputs are added to the stream that runs past them."""
-
-    def add(self, x: Tensor, update: Tensor) -> Tensor:
-        """Seam: the residual sum, which may be taken in place where no gradient is needed."""
-        return x + update
 
 
 class PairBlock(ResidualBlock):
