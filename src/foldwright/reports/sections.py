@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from foldwright.reports import evidence, execution
@@ -41,8 +41,12 @@ def summary(results: Results) -> Markup:
         tag("div", tag("dt", name), tag("dd", tag("b", value), " ", says), class_="card")
         for name, value, says in verdicts(results)
     ]
-    title = tag("h2", f"How far to trust the best model, {results.models[0].name}") if cards else None
-    return html(*map(warning, evidence.warnings(results)), title, tag("dl", *cards, class_="cards") if cards else None)
+    warnings = map(warning, evidence.warnings(results))
+    if not cards:
+        return html(*warnings)
+    title = tag("h2", f"How far to trust the best model, {results.models[0].name}")
+    known = [name for name in ("mean_plddt", "ptm", "iptm") if results.models[0].scores.get(name) is not None]
+    return html(*warnings, title, tag("dl", *cards, class_="cards"), meanings(known))
 
 
 def warning(text: str) -> Markup:
@@ -117,10 +121,15 @@ def chains(results: Results) -> Markup | None:
     if len(results.chains) < 2:
         return None
     parts = [tag("div", *_chain_tables(results, model), data_model=i) for i, model in enumerate(results.models)]
-    known = [SCORES[name] for name in PAIR_SCORES if any(_has(model, name) for model in results.models)]
-    meaning = [tag("div", tag("dt", s.label, " ", tag("small", s.range)), tag("dd", s.meaning)) for s in known]
-    details = tag("details", tag("summary", "What these scores mean"), tag("dl", *meaning))
-    return section("chains", "Chains and interfaces", *parts, details)
+    known = [name for name in PAIR_SCORES if any(_has(model, name) for model in results.models)]
+    return section("chains", "Chains and interfaces", *parts, meanings(known))
+
+
+def meanings(names: Iterable[str]) -> Markup:
+    """Definitions, folded away."""
+    scores = [SCORES[name] for name in names]
+    found = [tag("div", tag("dt", s.label, " ", tag("small", s.range)), tag("dd", s.meaning)) for s in scores]
+    return tag("details", tag("summary", "What these scores mean"), tag("dl", *found))
 
 
 def _chain_tables(results: Results, model: Model) -> Iterator[Markup]:

@@ -30,9 +30,14 @@ def viewer(results: Results) -> Markup:
         tag("p", "Point at a residue, or drag over the map or the curve.", id="readout", role="status"),
         plddt_figure(results),
         tag("p", describe_plddt(results.models[0].plddt, results.chains), id="plddt-says"),
-        tag("details", tag("summary", "Every residue as a table"), tag("div", id="residue-table"), id="residues"),
+        tag("details", tag("summary", "Every residue as a table"), _residue_table(), id="residues"),
         *(_error_tables(results) if has_errors else ()),
     )
+
+
+def _residue_table() -> Markup:
+    """Filled by the script when it is opened: most readers never do, and a large complex has thousands of rows."""
+    return tag("div", id="residue-table", class_="scroll", tabindex="0", role="region", aria_label="Every residue")
 
 
 def _controls(results: Results, has_errors: bool) -> Markup:

@@ -41,8 +41,8 @@ SCORES: Mapping[str, Score] = {
     "iptm": Score(
         "ipTM",
         "0 to 1",
-        "The same, of how chains lie to each other. Above 0.8 usually right, below 0.6 usually wrong, between them "
-        "open. Disordered ends lower it (AF-Multimer, section 2.5).",
+        "Expected TM-score over pairs of residues in different chains: how the chains lie to each other. Above 0.8 "
+        "usually right, below 0.6 usually wrong, between them open. Disordered ends lower it (AF-Multimer, eq. 2).",
     ),
     "ipsae": Score(
         "ipSAE",

@@ -5,7 +5,8 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 /** The bytes of a blob: base64 of gzip. */
 async function unpack(id) {
   const binary = atob(document.getElementById(id).textContent);
-  const packed = Uint8Array.from(binary, (letter) => letter.charCodeAt(0));
+  const packed = new Uint8Array(binary.length);
+  for (let at = 0; at < binary.length; at++) packed[at] = binary.charCodeAt(at);
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }

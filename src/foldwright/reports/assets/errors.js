@@ -24,12 +24,11 @@ class ErrorMap {
     if (top === null) return;
     state.errors[model] ??= await unpackErrors(`errors-${model}`, this.size, DATA.pae_step);
     if (model !== state.model) return;
-    const table = ramp(colour("errors").split(" "));
+    const shades = packedRamp(colour("errors").split(" "));
     const pixels = new ImageData(this.size, this.size);
-    state.errors[model].forEach((error, at) => {
-      const shade = table[Math.min(255, Math.round((255 * error) / top))];
-      pixels.data.set([shade[0], shade[1], shade[2], 255], 4 * at);
-    });
+    const packed = new Uint32Array(pixels.data.buffer); // one store for each of what may be millions of pairs
+    const errors = state.errors[model];
+    for (let at = 0; at < errors.length; at++) packed[at] = shades[Math.min(255, Math.round((255 * errors[at]) / top))];
     this.image ??= new OffscreenCanvas(this.size, this.size);
     this.image.getContext("2d").putImageData(pixels, 0, 0);
     this.draw();

@@ -27,6 +27,11 @@ function ramp(stops) {
   });
 }
 
+/** The same as pixels of an image, in the order of bytes that this machine has. */
+function packedRamp(stops) {
+  return new Uint32Array(Uint8Array.from(ramp(stops).flatMap((shade) => [...shade, 255])).buffer);
+}
+
 function hexOf([r, g, b]) {
   return `#${((1 << 24) | (r << 16) | (g << 8) | b).toString(16).slice(1)}`;
 }
