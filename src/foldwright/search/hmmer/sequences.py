@@ -19,7 +19,7 @@ from foldwright.io.cache_folder import cache_folder
 
 ALPHABETS = {"amino": Alphabet.amino, "rna": Alphabet.rna, "dna": Alphabet.dna}
 SHARD_BYTES = 32 << 20
-_BYTES_OF_SEQUENCE = 600  # what Easel keeps of a sequence beside its residues
+_BYTES_OF_SEQUENCE = 1000  # what Easel keeps of a sequence beside its residues
 _READ = 8 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _WHITE = b" \t\r\n\v\f"
