@@ -27,8 +27,10 @@ def alignment_source(chain: Record) -> str:
 def searches(results: Results) -> Iterator[list[Any]]:
     """A row for each search: chain, databases, program, hits, seconds."""
     for chain in chain_records(results):
-        went = ((results.execution.get("search") or {}).get(chain["chain"]) or {}).get("searches") or ()
-        for i, step in enumerate((chain.get("search") or {}).get("searches") or ()):
+        execution: Record = (results.execution.get("search") or {}).get(chain["chain"]) or {}
+        went: Sequence[Record] = execution.get("searches") or ()
+        search: Record = chain.get("search") or {}
+        for i, step in enumerate(search.get("searches") or ()):
             databases = ", ".join(_database(found) for found in step.get("databases", ()))
             program = f"{step.get('program', '')} {step.get('version', '')}".strip()
             seconds = _time(went[i]) if i < len(went) else None
