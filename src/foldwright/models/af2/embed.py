@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from foldwright.features.batch import ExtraMSA, Residues
 from foldwright.models.af2.config import AF2, Recycling
+from foldwright.nn.distance_bins import distance_bins
 from foldwright.nn.linear import LayerNorm, Linear
 from foldwright.nn.relative_position import ChainRelativePosition, RelativePosition
 
@@ -105,17 +106,3 @@ class RecyclingEmbedder(nn.Module):
     ) -> tuple[Float[Tensor, "*batch n c_m"], Float[Tensor, "*batch n n c_z"]]:
         d = self.distance(distance_bins(pseudo_beta, *self.edges).to(z.dtype))
         return self.msa_norm(m_first), self.pair_norm(z) + d
-
-
-def distance_bins(
-    positions: Float[Tensor, "*batch n 3"], first_edge: float, last_edge: float, num_bins: int
-) -> Float[Tensor, "*batch n n bins"]:
-    """One at the bin of each pair's distance; below the first edge none, above the last edge the last bin.
-
-    DISCREPANCY(AF2 Alg. 32 line 1): the paper takes the nearest bin centre, the released code intervals between edges.
-    """
-    lower = torch.linspace(first_edge, last_edge, num_bins, dtype=positions.dtype, device=positions.device).square()
-    upper = torch.cat([lower[1:], lower.new_tensor([1e8])])
-    d = positions[..., :, None, :] - positions[..., None, :, :]
-    squared = d.square().sum(-1, keepdim=True)
-    return ((squared > lower) & (squared < upper)).to(positions.dtype)
