@@ -26,15 +26,18 @@ def alignment_source(chain: Record) -> str:
 
 def searches(results: Results) -> Iterator[list[Any]]:
     """A row for each search: chain, databases, program, hits, seconds."""
+    times: Record = results.execution.get("search") or {}
     for chain in chain_records(results):
-        execution: Record = (results.execution.get("search") or {}).get(chain["chain"]) or {}
-        went: Sequence[Record] = execution.get("searches") or ()
-        search: Record = chain.get("search") or {}
-        for i, step in enumerate(search.get("searches") or ()):
+        went = _steps(times.get(chain["chain"]))
+        for i, step in enumerate(_steps(chain.get("search"))):
             databases = ", ".join(_database(found) for found in step.get("databases", ()))
             program = f"{step.get('program', '')} {step.get('version', '')}".strip()
             seconds = _time(went[i]) if i < len(went) else None
             yield [chain["chain"], databases or step.get("step", ""), program, step.get("hits"), seconds]
+
+
+def _steps(search: Record | None) -> Sequence[Record]:
+    return search.get("searches", ()) if search else ()
 
 
 def _time(went: Record) -> str | None:
