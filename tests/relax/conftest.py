@@ -34,6 +34,14 @@ def helical_backbone(length):
     return np.stack([n[:length], ca[:length], c[:length], np.array(oxygen)], axis=1)
 
 
+def turned(points, origin, end, direction):
+    """Points turned about the origin so that the vector to `end` has this direction, the origin then at 0."""
+    a, b = (end - origin) / np.linalg.norm(end - origin), direction / np.linalg.norm(direction)
+    v, c = np.cross(a, b), a @ b
+    cross = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
+    return (points - origin) @ (np.eye(3) + cross + cross @ cross / (1 + c)).T
+
+
 def backbone_of(*sequences, apart=30.0, chain_ids=None):
     """Helices beside each other, without side chains."""
     total = sum(map(len, sequences))
@@ -49,6 +57,12 @@ def backbone_of(*sequences, apart=30.0, chain_ids=None):
 def backbone():
     """Backbones of helices with these sequences."""
     return backbone_of
+
+
+@pytest.fixture
+def turn():
+    """`turned`."""
+    return turned
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from foldwright.relax.options import RelaxOptions
 from foldwright.relax.subject import Subject
 
 GLY = RESTYPE_INDEX["G"]
-# CB - CA in terms of CA - N, C - CA and their cross product: 1.53 angstrom long, 110.5 degrees to both, L configuration.
+# CB - CA in terms of CA - N, C - CA and their cross product: 1.53 angstrom, 110 degrees to both bonds, L configuration.
 IDEAL_CB = np.array([0.568, -0.541, -0.583], np.float32)
 PH = 7.0  # decides which residues are charged
 
