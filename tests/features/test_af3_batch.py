@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from foldwright.errors import InputError
-from foldwright.features.af3_batch import AF3Batch, batch_from_arrays
+from foldwright.features.af3_batch import AF3MSA, AF3Batch, batch_from_arrays
+from foldwright.features.af3_rows import draw_rows
 
 TINY = Path(__file__).parents[1] / "oracles" / "af3" / "batch_tiny.npz"
 
@@ -43,3 +44,35 @@ def test_a_missing_array_is_named(arrays):
     del arrays["ref_charge"]
     with pytest.raises(InputError, match="ref_charge"):
         batch_from_arrays(arrays)
+
+
+def test_rows_are_drawn_from_what_is_there_and_differ_between_passes(arrays):
+    arrays |= {name: np.repeat(arrays[name], 5, axis=0) for name in ("msa", "msa_mask", "deletion_matrix")}
+    arrays["msa"][:, 0] = np.arange(20)
+    arrays["msa_mask"][[3, 8]] = False
+    msa = batch_from_arrays(arrays).msa
+    is_used = msa.mask.amax(-1) > 0
+    order = draw_rows(msa, 1024, seed=7, cycle=0)
+    assert sorted(order.tolist()) == is_used.nonzero().flatten().tolist()
+    assert 0 < len(order) < 20
+    again, later, fewer = draw_rows(msa, 1024, 7, 0), draw_rows(msa, 1024, 7, 1), draw_rows(msa, 4, 7, 0)
+    torch.testing.assert_close(again, order)
+    torch.testing.assert_close(fewer, order[:4])
+    assert (later != order).any()
+    taken = msa.take(fewer)
+    torch.testing.assert_close(taken.rows[:, 0].long(), fewer)
+    torch.testing.assert_close(taken.profile, msa.profile)
+    assert taken.mask.shape == taken.deletions.shape == (4, 16)
+
+
+def test_rows_of_stacked_alignments_are_filled_up_with_empty_ones(arrays):
+    short = batch_from_arrays(arrays).msa
+    arrays["msa_mask"][:] = True
+    long = batch_from_arrays(arrays).msa
+    both = AF3MSA.collate([short, long])
+    order = draw_rows(both, 16, seed=1, cycle=0)
+    assert order.shape == (2, 4)
+    used = int((short.mask.amax(-1) > 0).sum())
+    assert 0 < used < 4
+    assert set(order[0, :used].tolist()) == set((short.mask.amax(-1) > 0).nonzero().flatten().tolist())
+    assert both.take(order).rows.shape == (2, 4, 16)

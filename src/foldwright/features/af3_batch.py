@@ -7,7 +7,7 @@ windowed attention as [subset, 32] with `s = ceil(24 n / 32)` subsets; the gathe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -48,6 +48,13 @@ class AF3MSA(TensorGroup):
     profile: Float[Tensor, "*batch n 31"]  # of the unpaired alignment, before rows are dropped
     deletion_mean: Float[Tensor, "*batch n"]
     num_rows: Int[Tensor, "*batch"]
+
+    def take(self, order: Int[Tensor, "*batch k"]) -> AF3MSA:
+        """The alignment cut down to these rows, in this order; what was counted over all rows stays."""
+        rows, deletions, mask = (
+            torch.take_along_dim(x, order[..., None], dim=-2) for x in (self.rows, self.deletions, self.mask)
+        )
+        return replace(self, rows=rows, deletions=deletions, mask=mask)
 
 
 @dataclass(frozen=True, kw_only=True)
