@@ -199,7 +199,8 @@ def test_violations_of_predictions_vanish(name, options):
     found = relax_structure(structure, options)
     assert found.record["violations"]["before"]["residues"] > 0
     assert found.unresolved == []
-    assert found.record["displacement"]["rmsd"] < 0.5
+    assert found.record["displacement"]["rmsd"] < 0.7  # in one of them two side chains have to leave rings
+    assert found.record["displacement"]["rmsd_ca"] < 0.4
     assert all(1.9 < bond["length"]["after"] < 2.2 for bond in found.record["disulfides"])
     if name == "multiple_disulfides_target":
         assert len(found.record["disulfides"]) == 13
