@@ -1,0 +1,246 @@
+"""Heads against the released AlphaFold 3: ../shared/oracles/af3/modules/{confidence_head,distogram_head}.npz."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from foldwright.features.af3_batch import batch_from_arrays
+from foldwright.models.af3.confidence import confidence, error_centres, tokens_of_both_chains
+from foldwright.models.af3.confidence_head import ConfidenceHead
+from foldwright.models.af3.config import AF3, Heads
+from foldwright.models.af3.distogram import DistogramHead, contact_probabilities, distogram_edges
+from foldwright.weights import mapping
+from foldwright.weights.mapping import Flat, Joint, Same, Stacked, Table, ToHeads, Transposed
+from foldwright.weights.rule import af3_rule_parameters
+
+COMMITTED = Path(__file__).parents[2] / "oracles" / "af3"
+SHARED = Path(__file__).parents[4] / "shared" / "oracles" / "af3"
+ONE_BLOCK = AF3(heads=Heads(num_confidence_blocks=1))
+
+
+@dataclass(frozen=True)
+class HeadsFirst(Same):
+    """[h, c, in] in the file, [h * c, in] here."""
+
+    heads: int
+
+    def read(self, array: Tensor) -> tuple[Tensor, ...]:
+        return (array.flatten(0, 1),)
+
+    def write(self, parts: tuple[Tensor, ...]) -> Tensor:
+        return parts[0].unflatten(0, (self.heads, -1))
+
+
+LINEAR: Table = {"weights": Transposed("weight")}
+NORM: Table = {"scale": Same("weight"), "offset": Same("bias")}
+TRANSITION: Table = {
+    "input_layer_norm": ("norm", NORM),
+    "transition1": ("", {"weights": Joint("gate.weight", "expand.weight")}),
+    "transition2": ("contract", LINEAR),
+}
+
+
+def triangle_multiplication(channels: int) -> Table:
+    return {
+        "left_norm_input": ("norm", NORM),
+        "projection": ("", {"weights": Joint("left.weight", "right.weight", groups=channels)}),
+        "gate": ("", {"weights": Joint("left_gate.weight", "right_gate.weight", groups=channels)}),
+        "center_norm": ("center_norm", NORM),
+        "gating_linear": ("gate", LINEAR),
+        "output_projection": ("out", LINEAR),
+    }
+
+
+def triangle_attention(heads: int) -> Table:
+    return {
+        "act_norm": ("norm", NORM),
+        "pair_bias_projection": ("bias", LINEAR),
+        "q_projection": ("core.query", {"weights": HeadsFirst("weight", heads)}),
+        "k_projection": ("core.key", {"weights": HeadsFirst("weight", heads)}),
+        "v_projection": ("core.value", {"weights": ToHeads("weight", heads)}),
+        "gating_query": ("core.gate", {"weights": Same("weight")}),
+        "output_projection": ("core.out", LINEAR),
+    }
+
+
+def pairformer(channels: int, pair_heads: int, heads: int) -> Table:
+    query = {"weights": ToHeads("weight", heads), "bias": Flat("bias", heads)}
+    return {
+        "triangle_multiplication_outgoing": (
+            "pair.triangle_multiplication_outgoing",
+            triangle_multiplication(channels),
+        ),
+        "triangle_multiplication_incoming": (
+            "pair.triangle_multiplication_incoming",
+            triangle_multiplication(channels),
+        ),
+        "pair_attention1": ("pair.triangle_attention_starting", triangle_attention(pair_heads)),
+        "pair_attention2": ("pair.triangle_attention_ending", triangle_attention(pair_heads)),
+        "pair_transition": ("pair.pair_transition", TRANSITION),
+        "single_pair_logits_norm": ("single_attention.pair_norm", NORM),
+        "single_pair_logits_projection": ("single_attention.bias", LINEAR),
+        "single_attention_layer_norm": ("single_attention.norm", NORM),
+        "single_attention_q_projection": ("single_attention.core.query", query),
+        "single_attention_k_projection": ("single_attention.core.key", {"weights": ToHeads("weight", heads)}),
+        "single_attention_v_projection": ("single_attention.core.value", {"weights": ToHeads("weight", heads)}),
+        "single_attention_gating_query": ("single_attention.core.gate", LINEAR),
+        "single_attention_transition2": ("single_attention.core.out", LINEAR),
+        "single_transition": ("single_transition", TRANSITION),
+    }
+
+
+def confidence_head(num_blocks: int) -> Table:
+    return {
+        "~_embed_features": (
+            "",
+            {
+                "left_target_feat_project": ("column", LINEAR),
+                "right_target_feat_project": ("row", LINEAR),
+                "distogram_feat_project": ("distance", LINEAR),
+            },
+        ),
+        "__layer_stack_no_per_layer/confidence_pairformer": Stacked(
+            "pairformer.blocks.{i}", pairformer(128, 4, 16), num_blocks
+        ),
+        "logits_ln": ("pde.norm", NORM),
+        "left_half_distance_logits": ("pde.out", LINEAR),
+        "pae_logits_ln": ("pae.norm", NORM),
+        "pae_logits": ("pae.out", LINEAR),
+        "plddt_logits_ln": ("plddt.norm", NORM),
+        "plddt_logits": ("plddt.out", {"weights": ToHeads("weight", 24)}),
+        "experimentally_resolved_ln": ("resolved.norm", NORM),
+        "experimentally_resolved_logits": ("resolved.out", {"weights": ToHeads("weight", 24)}),
+    }
+
+
+DISTOGRAM: Table = {"half_logits": ("out", LINEAR)}
+
+
+def load(name: str) -> dict[str, np.ndarray]:
+    path = next((folder / name for folder in (COMMITTED, SHARED) if (folder / name).exists()), None)
+    if path is None:
+        pytest.skip(f"{name} is neither in tests/oracles nor in ../shared")
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def filled(module, scope, table):
+    table = {scope: ("", table)}
+    mapping.load_arrays(module, table, af3_rule_parameters(mapping.manifest(module, table)))
+    return module.double().eval()
+
+
+def relative_error(found, expected):
+    assert found.shape == expected.shape
+    return float((found - expected).norm() / expected.norm())
+
+
+@pytest.fixture(scope="module")
+def head():
+    return filled(ConfidenceHead(ONE_BLOCK), "confidence_head", confidence_head(1))
+
+
+@pytest.fixture
+def tiny():
+    """A stored batch of 16 tokens with random representations and structure."""
+    batch = batch_from_arrays(load("batch_tiny.npz")).to(torch.float64)
+    n = batch.tokens.mask.shape[-1]
+    sizes = ((n, ONE_BLOCK.c_target), (n, ONE_BLOCK.c_s), (n, n, ONE_BLOCK.c_z), (n, 24, 3))
+    return batch, [torch.randn(size, dtype=torch.float64) for size in sizes]
+
+
+@pytest.mark.shared
+def test_the_confidence_head_equals_the_released_one(head):
+    arrays = {key: torch.from_numpy(a) for key, a in load("modules/confidence_head.npz").items()}
+    batch = batch_from_arrays(load("batch_e2e.npz"))
+    inputs = [arrays[f"in/{name}"].double() for name in ("emb/target_feat", "emb/single", "emb/pair")]
+    with torch.no_grad():
+        logits = head(batch, *inputs, arrays["in/dense_atom_positions"].double())
+    found = confidence(logits, batch.tokens)
+    keep = batch.tokens.mask.bool()
+    assert (~keep).sum() > 0
+    pairs = keep[:, None] & keep
+    names = {
+        "full_pae": found.pae,
+        "full_pde": found.pde,
+        "tmscore_adjusted_pae_global": found.tm_global,
+        "tmscore_adjusted_pae_interface": found.tm_interface,
+    }
+    for name, value in names.items():
+        expected = arrays[f"out/{name}"]
+        assert expected[pairs].std() > 1e-3
+        assert relative_error(value[pairs], expected[pairs]) < 2e-6, name
+    assert not found.pae[~pairs].any()
+    assert relative_error(found.plddt[keep], arrays["out/predicted_lddt"][keep]) < 2e-6
+    assert relative_error(found.resolved[keep], arrays["out/predicted_experimentally_resolved"][keep]) < 2e-6
+    assert relative_error(found.average_pde, arrays["out/average_pde"]) < 2e-6
+
+
+@pytest.mark.shared
+def test_the_distogram_head_equals_the_released_one():
+    head = filled(DistogramHead(128, 64), "distogram_head", DISTOGRAM)
+    arrays = {key: torch.from_numpy(a) for key, a in load("modules/distogram_head.npz").items()}
+    with torch.no_grad():
+        logits = head(arrays["in/pair"].double())
+    edges = distogram_edges(Heads())
+    assert relative_error(logits, arrays["out/distogram"]) < 1e-6
+    torch.testing.assert_close(edges.float(), arrays["out/bin_edges"])
+    mask = batch_from_arrays(load("batch_e2e.npz")).tokens.mask.double()
+    assert relative_error(contact_probabilities(logits, edges, mask), arrays["out/contact_probs"]) < 1e-6
+
+
+def test_contacts_are_the_bins_that_end_within_eight_angstrom():
+    edges = distogram_edges(Heads())
+    last = int((edges < 8.1).sum()) - 1
+    assert edges[last] <= 8.001 < edges[last + 1]
+    logits = torch.full((64,), -100.0, dtype=torch.float64)
+    for bin, expected in ((last, 1.0), (last + 1, 0.0)):
+        one = logits.clone()
+        one[bin] = 100
+        assert contact_probabilities(one[None, None], edges, torch.ones(1)).item() == pytest.approx(expected)
+
+
+def test_the_pde_is_symmetric_and_the_pae_is_not(head, tiny):
+    batch, inputs = tiny
+    with torch.no_grad():
+        logits = head(batch, *inputs)
+    torch.testing.assert_close(logits.pde, logits.pde.transpose(0, 1))
+    assert (logits.pae - logits.pae.transpose(0, 1)).abs().max() > 0.1
+
+
+def test_samples_are_judged_one_by_one_whatever_their_order(head, tiny):
+    batch, (*trunk, positions) = tiny
+    samples = torch.stack([positions * 5, positions * 20])
+    with torch.no_grad():
+        forth = head.of_samples(batch, *trunk, samples)
+        back = head.of_samples(batch, *trunk, samples.flip(0))
+    torch.testing.assert_close(forth[0].pae, back[1].pae)
+    assert (forth[0].pae - forth[1].pae).abs().max() > 0.01
+
+
+def test_a_turned_structure_is_trusted_as_much(head, tiny):
+    batch, (*trunk, positions) = tiny
+    turn, _ = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64))
+    with torch.no_grad():
+        one, other = head(batch, *trunk, positions * 8), head(batch, *trunk, positions * 8 @ turn + 3)
+    torch.testing.assert_close(one.plddt, other.plddt)
+
+
+def test_errors_are_between_the_edges_of_their_bins():
+    centres = error_centres(64, 31.0)
+    assert centres[0] == pytest.approx(0.25)
+    assert centres[-1] == pytest.approx(31.75)
+    assert len(centres) == 64
+
+
+def test_an_interface_has_the_tokens_of_both_chains_and_a_chain_its_own(tiny):
+    tokens = tiny[0].tokens
+    asym = torch.tensor([1] * 5 + [2] * 7 + [0] * (len(tokens.mask) - 12))
+    counts = tokens_of_both_chains(replace(tokens, asym_id=asym, mask=(asym > 0).double()))
+    assert counts[0, 4] == 5
+    assert counts[6, 11] == 7
+    assert counts[0, 11] == counts[11, 0] == 12
