@@ -7,9 +7,33 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from foldwright.features.af3_batch import AF3MSA, NUM_RESIDUE_TYPES, Bonds, Gather, Tokens
+from foldwright.features.af3_batch import AF3MSA, NUM_RESIDUE_TYPES, AF3Batch, Bonds, Gather, Tokens
+from foldwright.models.af3.atom_encoder import AtomAttentionEncoder, AtomPairEmbedder
+from foldwright.models.af3.atom_transformer import AtomTransformer
+from foldwright.models.af3.config import AF3
 from foldwright.nn.linear import LayerNorm, Linear
 from foldwright.nn.relative_position import TokenRelativePosition
+
+
+class InputFeatureEmbedder(nn.Module):
+    """Everything known of a token by itself: its type, its column of the alignment, its atoms.
+
+    AF3 SI Alg. 2 "InputFeatureEmbedder".
+    """
+
+    def __init__(
+        self,
+        config: AF3,
+        pair_embedder: type[AtomPairEmbedder] = AtomPairEmbedder,
+        transformer: type[AtomTransformer] = AtomTransformer,
+    ):
+        super().__init__()
+        self.atom_encoder = AtomAttentionEncoder(config.atoms, config.c_s, pair_embedder, transformer)
+
+    def forward(self, batch: AF3Batch) -> Float[Tensor, "*batch n c_target"]:
+        # DISCREPANCY(AF3 SI Alg. 2 line 2): what the atoms say comes last in the released code.
+        atoms = self.atom_encoder(batch)
+        return torch.cat([sequence_features(batch.tokens, batch.msa).to(atoms), atoms], dim=-1)
 
 
 class InputEmbedder(nn.Module):
