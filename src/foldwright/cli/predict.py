@@ -60,6 +60,21 @@ def predict(
         ),
     ] = "float32",
     device: Annotated[str, Option(help="cpu, cuda, cuda:1, ..., or auto: a GPU if there is one.")] = "auto",
+    engine: Annotated[
+        str,
+        Option(
+            help="Where jobs are run: local (in this process), or ray (on every machine of a Ray cluster; all must see "
+            "OUT, weights and databases under the same paths)."
+        ),
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        Option(
+            metavar="HOST:PORT",
+            help="A Ray cluster that runs, or `auto` for the one that this machine belongs to. Default: $RAY_ADDRESS, "
+            "else one is started on this machine alone.",
+        ),
+    ] = None,
     out: Annotated[Path, Option(help="Folder for the results, one subfolder per job.")] = Path("runs"),
     alignments: Annotated[
         Path | None,
@@ -142,13 +157,13 @@ def predict(
     kernels.keep_large_allocations()  # before the first tensor
 
     from foldwright.models.overrides import parse_overrides
+    from foldwright.pipeline import engines
     from foldwright.pipeline.estimate import estimates
     from foldwright.pipeline.evidence import evidence_of
     from foldwright.pipeline.options import Options, consecutive_seeds, model_names, parse_max_msa
     from foldwright.pipeline.prepare import prepare
     from foldwright.pipeline.progress import reporter
     from foldwright.pipeline.results import FailedJob
-    from foldwright.pipeline.run import run
 
     options = Options(
         evidence=evidence_of(
@@ -182,7 +197,8 @@ def predict(
             else:
                 print(item)
         raise typer.Exit(NOTHING_BEGAN if any(isinstance(item, FailedJob) for item in found) else 0)
-    plan = prepare(inputs, options, out=out, alignments=alignments, templates=templates or ())
+    run, is_local = engines.engine(engine, ray_address), engine == engines.LOCAL
+    plan = prepare(inputs, options, out=out, alignments=alignments, templates=templates or (), is_run_here=is_local)
     results = run(plan, report, is_overwriting=overwrite, on_end=write_page if page else None)
     failed = [result.job for result in results if isinstance(result, FailedJob)]
     if page and plan.tasks:

@@ -36,14 +36,16 @@ def prepare(
     out: str | Path | None,
     alignments: str | Path | None = None,
     templates: Sequence[str | Path] = (),
+    is_run_here: bool = True,
 ) -> Plan:
     """Read and check everything: jobs, alignments, templates, options, weights, the place for results, memory.
 
-    inputs  paths of job files, jobs, or sequences (chains separated by `:`)
+    inputs       paths of job files, jobs, or sequences (chains separated by `:`)
+    is_run_here  whether the device and the memory are those of this machine; those of others are looked at there
 
     What is wrong with one job is in the plan's failures. Raises InputError for what concerns all of them.
     """
-    device = find_device(options.device)
+    device = find_device(options.device) if is_run_here else kind_of_device(options.device)
     check_given(options.evidence, alignments, templates)
     require_openmm(options)
     out = None if out is None else writable(Path(out))
@@ -51,7 +53,8 @@ def prepare(
     tasks, faults = assign(found, options, bool(templates))
     failures = tuple(FailedJob(job=f.name, error=f.error) for f in (*found.failures, *faults))
     plan = Plan(tuple(with_keys(tasks, options)), options, device, out, failures)
-    return checked(plan, check_fits, lambda job, *_: chain_features(job))
+    fits = (check_fits,) if is_run_here else ()
+    return checked(plan, *fits, lambda job, *_: chain_features(job))
 
 
 def with_keys(tasks: Sequence[Task], options: Options) -> list[Task]:
@@ -146,6 +149,20 @@ def find_device(name: str) -> torch.device:
     if name not in known:
         raise InputError(f'there is no device "{name}".', field="--device", remedy=f"Here are {', '.join(known)}.")
     return torch.device("cuda:0" if name == "cuda" else name)
+
+
+def kind_of_device(name: str) -> torch.device:
+    """The device of machines not known yet; `auto` is settled once they are.
+
+    Raises:
+        InputError: the name is not of a kind.
+    """
+    kinds = ("auto", "cpu", "cuda")
+    if name not in kinds:
+        raise InputError(
+            f'"{name}" is no kind of device.', field="--device", remedy=f"On a cluster, use {', '.join(kinds)}."
+        )
+    return torch.device("cuda" if name == "cuda" else "cpu")
 
 
 def writable(folder: Path) -> Path:

@@ -48,14 +48,22 @@ class Run:
         if self.manifest:
             unread = [Entry(name=f.job) for f in self.plan.failures if f.job.casefold() not in running]
             self.manifest.add([*map(Entry.of_task, self.plan.tasks), *unread])
-        if self.plan.options.precision == "bfloat16" and not kernels.has_bfloat16(self.plan.device.type):
-            self.report.warn("--precision bfloat16", "emulated on this device, many times slower. Use auto or float32.")
+        self.warn_of_device()
         try:
-            for task, searched in chain(self.ready(tasks), self.left_over()):
-                yield from self.results_of(task, searched)
+            yield from self.work(tasks)
         finally:
             self.report.close()
             self.let_go()
+
+    def warn_of_device(self) -> None:
+        """Say what the device does badly."""
+        if self.plan.options.precision == "bfloat16" and not kernels.has_bfloat16(self.plan.device.type):
+            self.report.warn("--precision bfloat16", "emulated on this device, many times slower. Use auto or float32.")
+
+    def work(self, tasks: Sequence[Task]) -> Iterator[Prediction | FailedJob]:
+        """Every job to its end, and then those that others left."""
+        for task, searched in chain(self.ready(tasks), self.left_over()):
+            yield from self.results_of(task, searched)
 
     def ready(self, tasks: Sequence[Task]) -> Iterator[Ready]:
         """The jobs as their searches end. Without anything to search there is no thread."""
@@ -82,12 +90,18 @@ class Run:
     def left_over(self) -> Iterator[Ready]:
         """The jobs that another process held, once all others are done: it may have ended by now."""
         for task in self.elsewhere:
-            if self.manifest and self.manifest.written_state(task.job.name) == FAILED:
-                self.report.warn(task.job.name, "failed in another process that works here.")
-            elif self.hold(task):
+            if self.is_left_over(task):
                 yield from self.searched([task])
-            else:
-                self.report.warn(task.job.name, "another process works on this job; it is left to that one.")
+
+    def is_left_over(self, task: Task) -> bool:
+        """Whether a job that another process held is ours now."""
+        if self.manifest and self.manifest.written_state(task.job.name) == FAILED:
+            self.report.warn(task.job.name, "failed in another process that works here.")
+        elif self.hold(task):
+            return True
+        else:
+            self.report.warn(task.job.name, "another process works on this job; it is left to that one.")
+        return False
 
     def searched(self, tasks: Sequence[Task]) -> list[Ready]:
         """The jobs with what was found for them; those that are complete need nothing."""
@@ -181,10 +195,12 @@ def run(
     report: Silent | None = None,
     is_overwriting: bool = False,
     on_end: Callable[[Path], object] | None = None,
+    kind: Callable[..., Run] = Run,
 ) -> Iterator[Prediction | FailedJob]:
     """Do what was planned; predictions and failures come as they happen.
 
     A prediction that is in its folder already, made from the same input, options and weights, is read and not made
-    again, unless `is_overwriting`. `on_end` is given the folder of every job that has ended, well or not.
+    again, unless `is_overwriting`. `on_end` is given the folder of every job that has ended, well or not;
+    `kind` says where the work is done.
     """
-    return Run(plan, report or Silent(), is_overwriting, on_end).results()
+    return kind(plan, report or Silent(), is_overwriting, on_end).results()
