@@ -59,17 +59,6 @@ class ConfidenceHead(nn.Module):
             resolved=self.resolved(s),
         )
 
-    def of_samples(
-        self,
-        batch: AF3Batch,
-        target_feat: Float[Tensor, "*batch n c_target"],
-        single: Float[Tensor, "*batch n c_s"],
-        pair: Float[Tensor, "*batch n n c_z"],
-        positions: Float[Tensor, "samples *batch n 24 3"],
-    ) -> list[ConfidenceLogits]:
-        """Each sample's, one after the other, so that the pairs of only one are in memory."""
-        return [self(batch, target_feat, single, pair, sample) for sample in positions]
-
 
 class NormedLogits(nn.Module):
     """Bins of a pair.
