@@ -32,7 +32,7 @@ class ConditionedAttention(nn.Module):
         mask: Float[Tensor, "*#batch n"],
     ) -> Float[Tensor, "*batch n c_a"]:
         a = self.norm(a, s)
-        return self.output_gate(self.core(a, a, mask, bias), s)
+        return self.output_gate(self.core(a, a, mask.expand(a.shape[:-1]), bias), s)
 
 
 class DiffusionTransformerBlock(ResidualBlock):
@@ -67,6 +67,8 @@ class DiffusionTransformer(nn.Module):
 
     def __init__(self, config: Diffusion, c_s: int, c_z: int):
         super().__init__()
+        if config.num_blocks % config.blocks_per_pair_bias:
+            raise ValueError(f"{config.num_blocks} blocks: not a multiple of {config.blocks_per_pair_bias}")
         self.heads = config.heads
         self.shared = config.blocks_per_pair_bias
         self.pair_norm = ScaleLayerNorm(c_z)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ class StepDraw:
     noise: Float[Tensor, "*samples n 24 3"]  # of unit variance
 
 
+@runtime_checkable
 class Draws(Protocol):
     """Everything random in a run of the sampler; the arithmetic draws nothing itself."""
 
