@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from foldwright.io.job import Job
+from foldwright.pipeline import engines
 from foldwright.pipeline.evidence import evidence_of
 from foldwright.pipeline.options import Options, consecutive_seeds, model_names
 from foldwright.pipeline.prepare import prepare
 from foldwright.pipeline.progress import Silent
 from foldwright.pipeline.rank import ranked
 from foldwright.pipeline.results import FailedJob, Prediction
-from foldwright.pipeline.run import run
 
 __all__ = ["JobsFailed", "Prediction", "predict"]
 
@@ -54,6 +54,8 @@ def predict(
     relax: str = "none",
     overrides: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    engine: str = "local",
+    ray_address: str | None = None,
     report: Silent | None = None,
 ) -> list[Prediction]:
     """Predict structures; the options are those of the command `foldwright predict`.
@@ -96,7 +98,8 @@ def predict(
         relax=relax,
     )
     items = [inputs] if isinstance(inputs, str | Path | Job) else list(inputs)
-    plan = prepare(items, options, out=out, alignments=alignments, templates=templates)
+    run, is_local = engines.engine(engine, ray_address), engine == engines.LOCAL
+    plan = prepare(items, options, out=out, alignments=alignments, templates=templates, is_run_here=is_local)
     results = list(run(plan, report or Quiet(), overwrite))
     predictions = [result for result in results if isinstance(result, Prediction)]
     failures = [result for result in results if isinstance(result, FailedJob)]

@@ -59,6 +59,9 @@ def connected(address: str | None) -> Iterator[None]:
     os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
     import ray
 
+    if ray.is_initialized():  # by whoever calls from Python: theirs to end
+        yield
+        return
     address = address or os.environ.get("RAY_ADDRESS") or LOCAL
     if address.startswith(CLIENT):
         remedy = "Run the command on a machine of the cluster, with HOST:PORT or auto."

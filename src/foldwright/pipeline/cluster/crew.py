@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,10 @@ from foldwright.pipeline.cluster.remote import Predictor, Setting, search, why_u
 from foldwright.pipeline.plan import Plan
 
 TRIES = 2  # of starting a process on a machine
+
+
+class Lost(Exception):
+    """A process or its machine ended before it answered; the message says what Ray knows of it."""
 
 
 @dataclass(eq=False)
@@ -77,6 +81,13 @@ class Crew:
         return [machine for node, machine in self.machines.items() if node in self.fit and node not in self.unfit]
 
     @property
+    def summary(self) -> str:
+        """The cluster for the person who uses it."""
+        here = self.machines.values()
+        lent = f"{sum(m.gpus for m in here)} GPUs" if self.needs_gpu else f"{sum(m.cpus for m in here)} processors"
+        return f"{len(here)} machine{'s' * (len(here) != 1)} · {lent}"
+
+    @property
     def needs_gpu(self) -> bool:
         return self.plan.device.type == "cuda"
 
@@ -114,6 +125,40 @@ class Crew:
             remedy = "All machines need the same versions, and the same paths on a shared file system."
             raise InputError(f"no machine of the cluster can be used: {reasons}.", field="--engine ray", remedy=remedy)
 
+    def over(self, places: list[Any], seconds: float) -> list[Any]:
+        """Those of which the result is there; if it is none, the first that is, within so many seconds."""
+        import ray
+
+        found, _ = ray.wait(places, num_returns=len(places), timeout=0, fetch_local=False)
+        return found or ray.wait(places, timeout=seconds, fetch_local=False)[0]
+
+    def result(self, place: Any) -> Any:
+        """What was sent back.
+
+        Raises:
+            Lost: nothing was: the process or its machine is gone, or what it sent cannot be read.
+        """
+        import ray
+        from ray.exceptions import RayError, RayTaskError
+
+        try:
+            return ray.get(place)
+        except RayTaskError as error:
+            raise Lost(f"of {type(error.cause).__name__}: {error.cause}") from error
+        except RayError as error:
+            raise Lost(_sentence(error)) from error
+
+    def stop(self, searches: Sequence[Any], places: Sequence[Any], seconds: float) -> None:
+        """End every process and search, and wait until they have ended, for so many seconds."""
+        import ray
+
+        for member in list(self.members):
+            self.dismiss(member)
+        for place in searches:
+            ray.cancel(place, force=True)
+        if places:
+            ray.wait(list(places), num_returns=len(places), timeout=seconds, fetch_local=False)
+
     def _on(self, machine: Machine, function: Callable, num_returns: int = 1) -> Callable:
         import ray
 
@@ -125,3 +170,10 @@ def _there(machine: Machine) -> dict[str, Any]:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     return {"scheduling_strategy": NodeAffinitySchedulingStrategy(machine.node, soft=False)}
+
+
+def _sentence(error: Exception) -> str:
+    """The line of Ray's report that says what happened."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if " because " in line or "memory" in line]
+    return (telling or lines or [type(error).__name__])[0].rstrip(".")

@@ -17,7 +17,7 @@ import torch
 from foldwright import interrupts
 from foldwright.errors import InputError
 from foldwright.pipeline.cluster.connect import Machine, connected
-from foldwright.pipeline.cluster.crew import TRIES, Crew, Member
+from foldwright.pipeline.cluster.crew import TRIES, Crew, Lost, Member
 from foldwright.pipeline.cluster.remote import Setting
 from foldwright.pipeline.plan import Task
 from foldwright.pipeline.results import FailedJob, Prediction
@@ -32,10 +32,6 @@ TURN = 1.0  # seconds between two looks at the cluster
 FAREWELL = 10.0  # seconds in which a process that was told to end does
 
 Ended = Iterator[Prediction | FailedJob]
-
-
-class Lost(Exception):
-    """A process or its machine ended while it worked on a job."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,8 +129,7 @@ class RayRun(Run):
         for machine in self.crew.look():
             self.doing[self.crew.probe(machine)] = Probe(machine)
         self.crew.require_machines()
-        at_work = sum(isinstance(what, Work) for what in self.doing.values())
-        for member, place in self.crew.hire(most=len(self.waiting) + len(self.queue) + at_work):
+        for member, place in self.crew.hire(most=len(self.waiting) + len(self.held)):
             self.doing[place] = Hire(member)
 
     def choose_device(self) -> None:
@@ -150,6 +145,7 @@ class RayRun(Run):
             raise InputError("the cluster lends no GPUs.", field="--device", remedy=remedy)
         device = torch.device("cuda" if has_gpus and asked != "cpu" else "cpu")
         self.crew.plan = replace(self.crew.plan, device=device)
+        self.report.job("ray", self.crew.summary)
 
     def start_searches(self) -> None:
         """One batch on every machine that searches nothing yet."""
@@ -203,19 +199,16 @@ class RayRun(Run):
 
     def over(self) -> list[Any]:
         """What has come to an end; waits a turn for it."""
-        import ray
-
         interrupts.check()
-        if not self.doing:
-            time.sleep(TURN)
-            return []
-        places, _ = ray.wait(list(self.doing), num_returns=len(self.doing), timeout=0, fetch_local=False)
-        return places or ray.wait(list(self.doing), timeout=TURN, fetch_local=False)[0]
+        if self.doing:
+            return self.crew.over(list(self.doing), TURN)
+        time.sleep(TURN)
+        return []
 
     def end_of(self, place: Any, what: Probe | Hire | Search | Work) -> Ended:
         """Take note of what is over."""
         try:
-            result = _result(place)
+            result = self.crew.result(place)
         except Lost as error:
             yield from self.lost(what, error)
             return
@@ -268,7 +261,7 @@ class RayRun(Run):
         self.held.pop(name).close()
         self.waiting.append(task)
 
-    def ended(self, task: Task, made: Sequence[Prediction] | Exception) -> Ended:
+    def ended(self, task: Task, made: Sequence[Any] | Exception) -> Ended:
         """One job has ended."""
         name = task.job.name
         yield from [self.fail(name, made)] if isinstance(made, Exception) else made
@@ -286,39 +279,8 @@ class RayRun(Run):
 
     def stop(self) -> None:
         """End what is under way, and say of whom it was cut short."""
-        import ray
-
-        for member in list(self.crew.members):
-            self.crew.dismiss(member)
-        for place, what in self.doing.items():
-            if isinstance(what, Probe | Search):
-                ray.cancel(place, force=True)
-        if self.doing:
-            ray.wait(list(self.doing), num_returns=len(self.doing), timeout=FAREWELL, fetch_local=False)
+        searches = [place for place, what in self.doing.items() if isinstance(what, Probe | Search)]
+        self.crew.stop(searches, list(self.doing), FAREWELL)
         for what in self.doing.values():
             if isinstance(what, Work):
                 self.set_status(what.task.job.name, INTERRUPTED)
-
-
-def _result(place: Any) -> Any:
-    """What was sent back.
-
-    Raises:
-        Lost: nothing was: the process or its machine is gone, or what it sent cannot be read.
-    """
-    import ray
-    from ray.exceptions import RayError, RayTaskError
-
-    try:
-        return ray.get(place)
-    except RayTaskError as error:
-        raise Lost(str(error.cause or error).strip().splitlines()[-1]) from error
-    except RayError as error:
-        raise Lost(_reason(error)) from error
-
-
-def _reason(error: Exception) -> str:
-    """The sentence of Ray's report that says what happened."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    named = [line for line in lines if "because" in line or "memory" in line]
-    return (named or lines or [type(error).__name__])[0].rstrip(".")
