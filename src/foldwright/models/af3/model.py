@@ -119,7 +119,7 @@ class AlphaFold3(nn.Module):
             target_feat=target_feat,
             trunk=state,
             distogram_logits=distogram_logits,
-            contact_probabilities=contact_probabilities(distogram_logits, distogram_edges(heads)),
+            contact_probabilities=contact_probabilities(distogram_logits, distogram_edges(heads), batch.tokens.mask),
             positions=positions,
             confidence=Confidence.collate(of_samples),
         )
