@@ -13,7 +13,7 @@ NUM_POINTS = 401  # on each atom's sphere
 
 def residue_accessibility(
     positions: Float[np.ndarray, "atoms 3"],
-    names: Int[np.ndarray, " atoms"] | np.ndarray,
+    names: np.ndarray,
     residue: Int[np.ndarray, " atoms"],
 ) -> Float[np.ndarray, " residues"]:
     """The area in square angstrom that a water's centre can reach around the heavy atoms of each residue.
@@ -24,7 +24,7 @@ def residue_accessibility(
     radii = np.array([BACKBONE_RADII.get(str(name), SIDE_CHAIN_RADIUS) for name in names]) + WATER
     reach = 2 * (max(BACKBONE_RADII.values()) + WATER)
     areas = _free_fraction(positions.astype(np.float64), radii, reach) * 4 * np.pi * radii**2
-    return np.bincount(residue, areas, minlength=int(residue.max(initial=-1)) + 1)
+    return np.bincount(residue, areas, minlength=int(residue.max(initial=-1)) + 1).astype(np.float64)
 
 
 def sphere_points(count: int = NUM_POINTS) -> Float[np.ndarray, "count 3"]:

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from foldwright.features.af3_batch import batch_from_arrays
+from foldwright.metrics.af3_scores import scores
 from foldwright.models.af3.confidence import confidence, error_centres, tokens_of_both_chains
 from foldwright.models.af3.confidence_head import ConfidenceHead
 from foldwright.models.af3.config import AF3, Heads
 from foldwright.models.af3.distogram import DistogramHead, contact_probabilities, distogram_edges
+from foldwright.models.af3.scores import predicted_errors
 from foldwright.weights import mapping
 from foldwright.weights.mapping import Flat, Joint, Same, Stacked, Table, ToHeads, Transposed
 from foldwright.weights.rule import af3_rule_parameters
@@ -241,3 +243,20 @@ def test_an_interface_has_the_tokens_of_both_chains_and_a_chain_its_own(tiny):
     assert counts[0, 4] == 5
     assert counts[6, 11] == 7
     assert counts[0, 11] == counts[11, 0] == 12
+
+
+def test_scores_leave_padding_out(head, tiny):
+    batch, inputs = tiny
+    asym = torch.where(torch.arange(len(batch.tokens.mask)) < 5, 1, 2)
+    batch = replace(batch, tokens=replace(batch.tokens, asym_id=asym))
+    real = int(batch.tokens.mask.sum())
+    assert real < len(batch.tokens.mask)
+    with torch.no_grad():
+        found = confidence(head(batch, *inputs), batch.tokens)
+    contacts = torch.rand_like(found.pae)
+    errors = predicted_errors(batch, found, contacts)
+    assert errors.pae.shape == (real, real)
+    result = scores(errors)
+    assert result.chain_pair_iptm.shape == (2, 2)
+    assert 0 < result.iptm < 1
+    assert 0 < result.ptm < 1
