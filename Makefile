@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 .PHONY: demo test lint tests docs figures bench clean
 
 demo: $(VENV)/.runs
-	$(BIN)/foldwright predict examples/ubiquitin.a3m --weights rule --model model_1_ptm --recycles 1 --set trunk.num_blocks=8
+	$(BIN)/foldwright predict examples/trp_repressor.fasta --model mini
 
 test: lint tests
 

@@ -13,7 +13,7 @@ def example(n=12):
 
 
 def test_it_is_the_sum_of_the_algorithm():
-    """AF3 Suppl. Alg. 27 "SmoothLDDTLoss", pair by pair; three predictions of one truth."""
+    """AF3 SI Alg. 27 "SmoothLDDTLoss", pair by pair; three predictions of one truth."""
     truth, predicted, mask = example()
     expected = []
     for one in predicted:

@@ -13,6 +13,7 @@ from foldwright.io.text import read_lines, stem, suffix
 
 __all__ = ["ChainInput", "Failure", "Job", "JobList", "collect", "is_sequence", "read_jobs", "sequence_job"]
 
+LONGEST_WORD = 24  # small letters that may be the name of a file that is not there
 _FASTA = (".fasta", ".fa", ".faa", ".fas", ".fsa", ".seq")
 _TABLES = (".csv", ".tsv")
 _KINDS = "FASTA (.fasta, .fa), A3M (.a3m), Stockholm (.sto) or CSV with the columns id,sequence (.csv)"
@@ -49,8 +50,9 @@ def collect(inputs: Iterable[str | Path | Job], alignments: str | Path | None = 
 
 
 def is_sequence(text: str) -> bool:
-    """Whether this is a sequence rather than a path: letters and colons, and no such file."""
-    return text.replace(":", "").isalpha() and not Path(text).exists()
+    """Whether this is a sequence, not a path: letters and colons, capitals or too long for a word, no such file."""
+    letters = text.replace(":", "")
+    return letters.isalpha() and (letters.isupper() or len(letters) > LONGEST_WORD) and not Path(text).exists()
 
 
 def sequence_job(sequence: str, name: str = "query") -> Job:

@@ -20,7 +20,7 @@ def smooth_lddt_loss(
 ) -> Float[Tensor, "*batch"]:
     """1 less the share of true distances below `cutoff` (angstrom) that the prediction keeps, with soft tolerances.
 
-    AF3 Suppl. Alg. 27 "SmoothLDDTLoss". Truth broadcasts over extra leading axes.
+    AF3 SI Alg. 27 "SmoothLDDTLoss". Truth broadcasts over extra leading axes.
     """
     true_distances = smooth_distances(true_positions, true_positions, eps=1e-10)
     others = 1 - torch.eye(mask.shape[-1], dtype=mask.dtype, device=mask.device)

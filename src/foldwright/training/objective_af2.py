@@ -45,7 +45,7 @@ class LossWeights:
     experimentally_resolved: float = 0.01  # 0 in initial training
     aligned_error: float = 0.1  # Suppl. 1.9.7: only with the PAE head
     centre_of_mass: float = 1.0  # AF-Multimer, section 2.5; the term of a single chain is 0
-    smooth_lddt: float = 0.0  # of C-alpha, mean over layers; not of AlphaFold 2 (AF3 Suppl. Alg. 27)
+    smooth_lddt: float = 0.0  # of C-alpha, mean over layers; not of AlphaFold 2 (AF3 SI Alg. 27)
     # How much a structure of unknown resolution teaches confidence, next to one of 0.1 to 3 angstrom (Suppl. 1.9.6).
     unknown_resolution: float = 0.0
 
