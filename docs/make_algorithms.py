@@ -9,55 +9,99 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "foldwright"
 PAGE = ROOT / "docs" / "algorithms.md"
-CITATION = re.compile(r'AF2 Suppl\. Alg\. (\d+) "(\w+)"')
-
-# AF2: Jumper et al. 2021, Supplementary Methods.
-AF2_NAMES = dict(
-    enumerate(
-        [
-            "MSABlockDeletion",
-            "Inference",
-            "InputEmbedder",
-            "relpos",
-            "one_hot",
-            "EvoformerStack",
-            "MSARowAttentionWithPairBias",
-            "MSAColumnAttention",
-            "MSATransition",
-            "OuterProductMean",
-            "TriangleMultiplicationOutgoing",
-            "TriangleMultiplicationIncoming",
-            "TriangleAttentionStartingNode",
-            "TriangleAttentionEndingNode",
-            "PairTransition",
-            "TemplatePairStack",
-            "TemplatePointwiseAttention",
-            "ExtraMsaStack",
-            "MSAColumnGlobalAttention",
-            "StructureModule",
-            "rigidFrom3Points",
-            "InvariantPointAttention",
-            "BackboneUpdate",
-            "computeAllAtomCoordinates",
-            "makeRotX",
-            "renameSymmetricGroundTruthAtoms",
-            "torsionAngleLoss",
-            "computeFAPE",
-            "predictPerResidueLDDT_Ca",
-            "RecyclingInference",
-            "RecyclingTraining",
-            "RecyclingEmbedder",
-        ],
-        start=1,
-    )
-)
-NOT_YET: dict[int, str] = {}  # number -> why it is not in the code yet
+CITATION = re.compile(r'(AF2 Suppl\.|AF3 SI) Alg\. (\d+) "(\w+)"')
+TITLES = {
+    "AF2 Suppl.": "AlphaFold 2 (Jumper et al. 2021, Supplementary Methods)",
+    "AF3 SI": "AlphaFold 3 (Abramson et al. 2024, Supplementary Information)",
+}
+NAMES = {
+    "AF2 Suppl.": dict(
+        enumerate(
+            [
+                "MSABlockDeletion",
+                "Inference",
+                "InputEmbedder",
+                "relpos",
+                "one_hot",
+                "EvoformerStack",
+                "MSARowAttentionWithPairBias",
+                "MSAColumnAttention",
+                "MSATransition",
+                "OuterProductMean",
+                "TriangleMultiplicationOutgoing",
+                "TriangleMultiplicationIncoming",
+                "TriangleAttentionStartingNode",
+                "TriangleAttentionEndingNode",
+                "PairTransition",
+                "TemplatePairStack",
+                "TemplatePointwiseAttention",
+                "ExtraMsaStack",
+                "MSAColumnGlobalAttention",
+                "StructureModule",
+                "rigidFrom3Points",
+                "InvariantPointAttention",
+                "BackboneUpdate",
+                "computeAllAtomCoordinates",
+                "makeRotX",
+                "renameSymmetricGroundTruthAtoms",
+                "torsionAngleLoss",
+                "computeFAPE",
+                "predictPerResidueLDDT_Ca",
+                "RecyclingInference",
+                "RecyclingTraining",
+                "RecyclingEmbedder",
+            ],
+            start=1,
+        )
+    ),
+    "AF3 SI": dict(
+        enumerate(
+            [
+                "MainInferenceLoop",
+                "InputFeatureEmbedder",
+                "RelativePositionEncoding",
+                "one_hot",
+                "AtomAttentionEncoder",
+                "AtomAttentionDecoder",
+                "AtomTransformer",
+                "MsaModule",
+                "OuterProductMean",
+                "MSAPairWeightedAveraging",
+                "Transition",
+                "TriangleMultiplicationOutgoing",
+                "TriangleMultiplicationIncoming",
+                "TriangleAttentionStartingNode",
+                "TriangleAttentionEndingNode",
+                "TemplateEmbedder",
+                "PairformerStack",
+                "SampleDiffusion",
+                "CentreRandomAugmentation",
+                "DiffusionModule",
+                "DiffusionConditioning",
+                "FourierEmbedding",
+                "DiffusionTransformer",
+                "AttentionPairBias",
+                "ConditionedTransitionBlock",
+                "AdaLN",
+                "SmoothLDDTLoss",
+                "weightedRigidAlign",
+                "expressCoordinatesInFrame",
+                "computeAlignmentError",
+                "ConfidenceHead",
+            ],
+            start=1,
+        )
+    ),
+}
+LOSSES = "with the training of AlphaFold 3"
+NOT_YET = {("AF3 SI", number): LOSSES for number in (28, 29, 30)}  # why it is not in the code yet
 
 
 @dataclass(frozen=True)
 class Place:
     """A class or function whose docstring cites an algorithm."""
 
+    paper: str  # a key of TITLES
     number: int
     name: str  # as cited
     file: str  # from the root of the package
@@ -70,7 +114,7 @@ def cited_places() -> list[Place]:
     for path in sorted(SOURCE.rglob("*.py")):
         file = path.relative_to(SOURCE).as_posix()
         for symbol, text in docstrings(ast.parse(path.read_text("utf-8"))):
-            places += [Place(int(n), name, file, symbol) for n, name in CITATION.findall(text)]
+            places += [Place(paper, int(n), name, file, symbol) for paper, n, name in CITATION.findall(text)]
     return places
 
 
@@ -82,35 +126,28 @@ def docstrings(node: ast.AST, inside: str = "") -> Iterator[tuple[str, str]]:
             yield from docstrings(child, f"{inside}{child.name}.")
 
 
-def row(number: int, places: list[Place]) -> str:
+def row(paper: str, number: int, places: list[Place]) -> str:
     """One line of the table: the symbols that cite this algorithm, grouped by file."""
     symbols: dict[str, list[str]] = {}
     for place in places:
-        symbols.setdefault(place.file, []).append(f"`{place.symbol}`")
+        if (place.paper, place.number) == (paper, number):
+            symbols.setdefault(place.file, []).append(f"`{place.symbol}`")
     found = [f"[{file}](../src/foldwright/{file}): {', '.join(names)}" for file, names in symbols.items()]
-    return f"| {number} | {AF2_NAMES[number]} | {'; '.join(found) or NOT_YET.get(number, '')} |"
+    return f"| {number} | {NAMES[paper][number]} | {'; '.join(found) or NOT_YET.get((paper, number), '')} |"
 
 
 def page() -> str:
     """The text of docs/algorithms.md."""
     places = cited_places()
-    rows = [row(number, [p for p in places if p.number == number]) for number in AF2_NAMES]
-    return "\n".join(
-        [
-            "# Where each algorithm stands",
-            "",
-            "Written by `make docs` from the citations in the code; a test holds it to them.",
-            "",
-            "## AlphaFold 2 (Jumper et al. 2021, Supplementary Methods)",
-            "",
-            "| Alg. | name | in the code |",
-            "|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
+    lines = ["# Where each algorithm stands", ""]
+    lines += ["Written by `make docs` from the citations in the code; a test holds it to them.", ""]
+    for paper, title in TITLES.items():
+        rows = [row(paper, number, places) for number in NAMES[paper]]
+        lines += [f"## {title}", "", "| Alg. | name | in the code |", "|---|---|---|", *rows, ""]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)}: {len({p.number for p in cited_places()})} of {len(AF2_NAMES)} algorithms")
+    found = {(place.paper, place.number) for place in cited_places()}
+    print(f"wrote {PAGE.relative_to(ROOT)}: {len(found)} of {sum(map(len, NAMES.values()))} algorithms")

@@ -10,7 +10,7 @@ from foldwright.nn.linear import Linear
 def one_hot(x: Float[Tensor, "*shape"], bins: Float[Tensor, " b"]) -> Float[Tensor, "*shape b"]:
     """One at the bin whose centre is nearest.
 
-    AF2 Suppl. Alg. 5 "one_hot".
+    AF2 Suppl. Alg. 5 "one_hot"; AF3 SI Alg. 4 "one_hot".
     """
     nearest = (x[..., None] - bins).abs().argmin(-1)
     return torch.nn.functional.one_hot(nearest, len(bins)).to(bins.dtype)
