@@ -8,6 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 demo: $(VENV)/.runs
 	$(BIN)/foldwright predict examples/trp_repressor.fasta --model mini
+	@echo "Look at runs/trp_repressor/report.html"
 
 test: lint tests
 
