@@ -109,8 +109,8 @@ def mini_1() -> Recipe:
 def mini_2() -> Recipe:
     """Second stage: 64 residues, and near distances count (smooth lDDT), since far ones cannot be told yet.
 
-    With the error of frames alone, part of it unclamped, whole chains collapsed: it draws what is uncertain to the middle. The shipped run was
-    stopped after 1,002 steps.
+    With the error of frames alone, part of it unclamped, whole chains collapsed: it draws what is uncertain to the
+    middle. The shipped run was stopped after 1,002 steps.
     """
     first = mini_1()
     return replace(
