@@ -93,8 +93,6 @@ NAMES = {
         )
     ),
 }
-LOSSES = "with the training of AlphaFold 3"
-NOT_YET = {("AF3 SI", number): LOSSES for number in (28, 29, 30)}  # why it is not in the code yet
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ def row(paper: str, number: int, places: list[Place]) -> str:
         if (place.paper, place.number) == (paper, number):
             symbols.setdefault(place.file, []).append(f"`{place.symbol}`")
     found = [f"[{file}](../src/foldwright/{file}): {', '.join(names)}" for file, names in symbols.items()]
-    return f"| {number} | {NAMES[paper][number]} | {'; '.join(found) or NOT_YET.get((paper, number), '')} |"
+    return f"| {number} | {NAMES[paper][number]} | {'; '.join(found)} |"
 
 
 def page() -> str:
