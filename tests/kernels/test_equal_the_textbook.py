@@ -5,7 +5,7 @@ from copy import deepcopy
 import pytest
 import torch
 
-from foldwright.kernels.checking import CASES, check, example, poison, relative_error
+from foldwright.kernels.checking import CASES, check, example, forms, poison, relative_error
 from foldwright.kernels.fast import Fast
 from foldwright.kernels.installing import reference
 from foldwright.kernels.low_precision import LowPrecisionLinear
@@ -14,7 +14,8 @@ from foldwright.kernels.planning import CHUNKED, CPU_INFERENCE, CPU_TRAINING, DI
 CPU = torch.device("cpu")
 TABLES = (CPU_INFERENCE, DIFFERENTIABLE, CHUNKED, CPU_TRAINING)
 KERNELS = list(dict.fromkeys(kernel for table in TABLES for kernel in table.values()))
-WITH_GRADIENTS = [kernel for kernel in KERNELS if not kernel.is_inference_only]
+FORMS = [(kernel, form) for kernel in KERNELS for form in forms(reference(kernel))]
+WITH_GRADIENTS = [(kernel, form) for kernel, form in FORMS if not kernel.is_inference_only]
 
 
 def is_mask(x):
@@ -22,13 +23,13 @@ def is_mask(x):
 
 
 def name(kernel):
-    return kernel.__name__
+    return kernel.__name__ if isinstance(kernel, type) else " ".join(kernel)
 
 
-def pair_of(kernel, piece_bytes=1500):
+def pair_of(kernel, piece_bytes=1500, form=None):
     """The textbook layer in float64, the kernel with the same parameters, and inputs."""
     with torch.no_grad():
-        layer, inputs = example(reference(kernel))
+        layer, inputs = example(reference(kernel), form)
     layer.double()
     fast = deepcopy(layer)
     fast.__class__ = kernel
@@ -36,10 +37,10 @@ def pair_of(kernel, piece_bytes=1500):
     return layer, fast, [x.double() for x in inputs]
 
 
-@pytest.mark.parametrize("kernel", KERNELS, ids=name)
+@pytest.mark.parametrize(("kernel", "form"), FORMS, ids=name)
 @pytest.mark.parametrize("piece_bytes", [1, 1500, 10**9])
-def test_outputs_equal_in_pieces_of_any_size(kernel, piece_bytes):
-    layer, fast, inputs = pair_of(kernel, piece_bytes)
+def test_outputs_equal_in_pieces_of_any_size(kernel, form, piece_bytes):
+    layer, fast, inputs = pair_of(kernel, piece_bytes, form)
     with torch.no_grad():
         expected = layer(*inputs)
         poison(CPU)
@@ -64,7 +65,7 @@ def test_outputs_equal_where_every_row_ends_in_padding(kernel):
     assert expected.std() > 1e-2
 
 
-@pytest.mark.parametrize("kernel", WITH_GRADIENTS, ids=name)
+@pytest.mark.parametrize(("kernel", "form"), WITH_GRADIENTS, ids=name)
 @pytest.mark.parametrize(
     ("case", "piece_bytes"),
     [
@@ -75,8 +76,8 @@ def test_outputs_equal_where_every_row_ends_in_padding(kernel):
         ("nothing masked", 1500),
     ],
 )
-def test_gradients_equal(kernel, case, piece_bytes):
-    layer, fast, inputs = pair_of(kernel, piece_bytes)
+def test_gradients_equal(kernel, form, case, piece_bytes):
+    layer, fast, inputs = pair_of(kernel, piece_bytes, form)
     if case == "a batch":
         inputs = [torch.stack([x, x.flip(0)]) for x in inputs]
     for mask in (x for x in inputs if is_mask(x)):

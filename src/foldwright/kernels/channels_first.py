@@ -45,4 +45,5 @@ class ChannelsFirstTriangleMultiplicationIncoming(ChannelsFirstTriangleMultiplic
 
 
 def _channels_first(linear: Linear, positions: Tensor) -> Tensor:
-    return linear.weight @ positions + linear.bias[:, None]
+    product = linear.weight @ positions
+    return product if linear.bias is None else product + linear.bias[:, None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +20,7 @@ from foldwright.nn.outer_product import OuterProductMean
 from foldwright.nn.transition import Transition
 from foldwright.nn.triangle import (
     TriangleAttentionEndingNode,
+    TriangleAttentionEndingNodeUnturned,
     TriangleAttentionStartingNode,
     TriangleMultiplicationIncoming,
     TriangleMultiplicationOutgoing,
@@ -61,21 +62,30 @@ def _slots(mask: Callable[..., Tensor]) -> tuple[Tensor, ...]:
     return torch.randn(N, N, C_Z), torch.randn(N, N, 3, C_M), mask(2, 3)[0]
 
 
-# How to make each layer, small, and what to feed it.
-CASES: dict[type[nn.Module], tuple[tuple[int, ...], Callable[..., tuple[Tensor, ...]]]] = {
-    GatedAttention: ((C_M, C_M, 8, 2, C_M), _core),
-    MSARowAttentionWithPairBias: ((C_M, C_Z, 8, 2), _row),
-    MSAColumnAttention: ((C_M, 8, 2), _msa),
-    MSAColumnGlobalAttention: ((C_M, 8, 2), _msa),
-    TriangleAttentionStartingNode: ((C_Z, 8, 2), _pair),
-    TriangleAttentionEndingNode: ((C_Z, 8, 2), _pair),
-    TriangleMultiplicationOutgoing: ((C_Z, 12), _pair),
-    TriangleMultiplicationIncoming: ((C_Z, 12), _pair),
-    OuterProductMean: ((C_M, C_Z, 4), _msa),
-    Transition: ((C_M,), lambda mask: _msa(mask)[:1]),
-    TemplatePointwiseAttention: ((C_Z, C_M, 8, 2), _slots),
-    Linear: ((C_M, C_Z), lambda mask: _msa(mask)[:1]),
+Inputs = Callable[..., tuple[Tensor, ...]]
+WITHOUT_BIAS = {"bias": False}  # the layers of AlphaFold 3
+
+# How to make each layer, small, what to feed it, and the other forms in which it is used.
+CASES: dict[type[nn.Module], tuple[tuple[int, ...], Inputs, tuple[dict[str, bool], ...]]] = {
+    GatedAttention: ((C_M, C_M, 8, 2, C_M), _core, ({"query_bias": True, "bias": False},)),
+    MSARowAttentionWithPairBias: ((C_M, C_Z, 8, 2), _row, ()),
+    MSAColumnAttention: ((C_M, 8, 2), _msa, ()),
+    MSAColumnGlobalAttention: ((C_M, 8, 2), _msa, ()),
+    TriangleAttentionStartingNode: ((C_Z, 8, 2), _pair, (WITHOUT_BIAS,)),
+    TriangleAttentionEndingNode: ((C_Z, 8, 2), _pair, (WITHOUT_BIAS,)),
+    TriangleAttentionEndingNodeUnturned: ((C_Z, 8, 2), _pair, (WITHOUT_BIAS,)),
+    TriangleMultiplicationOutgoing: ((C_Z, 12), _pair, (WITHOUT_BIAS,)),
+    TriangleMultiplicationIncoming: ((C_Z, 12), _pair, (WITHOUT_BIAS,)),
+    OuterProductMean: ((C_M, C_Z, 4), _msa, (WITHOUT_BIAS,)),
+    Transition: ((C_M,), lambda mask: _msa(mask)[:1], ()),
+    TemplatePointwiseAttention: ((C_Z, C_M, 8, 2), _slots, ()),
+    Linear: ((C_M, C_Z), lambda mask: _msa(mask)[:1], (WITHOUT_BIAS,)),
 }
+
+
+def forms(layer: type[nn.Module]) -> list[dict[str, bool]]:
+    """Every form in which a layer is used, the usual one first."""
+    return [{}, *CASES[layer][2]]
 
 
 def check(layer: type[nn.Module], kernel: type[Fast], device: torch.device, precision: str = "float32") -> CheckResult:
@@ -89,7 +99,7 @@ def _check(
 ) -> CheckResult:
     device = torch.device(device_type, index) if index is not None else torch.device(device_type)
     try:
-        error = relative_error(layer, kernel, device, precision)
+        error = max(relative_error(layer, kernel, device, precision, form) for form in forms(layer))
     except Exception as fault:  # whatever a device or a build of torch may raise, the reference still runs
         return CheckResult(
             kernel.__name__, False, float("nan"), str(fault).splitlines()[0] if str(fault) else repr(fault)
@@ -99,11 +109,17 @@ def _check(
 
 @torch.inference_mode(False)
 @torch.enable_grad()
-def relative_error(layer: type[nn.Module], kernel: type[Fast], device: torch.device, precision: str) -> float:
+def relative_error(
+    layer: type[nn.Module],
+    kernel: type[Fast],
+    device: torch.device,
+    precision: str,
+    form: Mapping[str, bool] | None = None,
+) -> float:
     """The error of the kernel's output, outputs with no real partner included, and of a gradient written by hand."""
     with torch.random.fork_rng(devices=[]), torch.no_grad(), torch.device("cpu"):
         torch.manual_seed(0)
-        module, inputs = example(layer)
+        module, inputs = example(layer, form)
     calculate = run_with_gradients if kernel.has_own_gradient else run
     expected = calculate(deepcopy(module).double(), [x.double() for x in inputs])
     fast = deepcopy(module).to(device)
@@ -116,10 +132,10 @@ def relative_error(layer: type[nn.Module], kernel: type[Fast], device: torch.dev
     return max(float((a.double().cpu() - b).norm() / b.norm()) for a, b in zip(found, expected, strict=True))
 
 
-def example(layer: type[nn.Module]) -> tuple[nn.Module, tuple[Tensor, ...]]:
+def example(layer: type[nn.Module], form: Mapping[str, bool] | None = None) -> tuple[nn.Module, tuple[Tensor, ...]]:
     """A small layer with random parameters, and inputs whose masks hold zeros and ones and one empty row."""
-    sizes, make_inputs = CASES[layer]
-    module = layer(*sizes)
+    sizes, make_inputs, _ = CASES[layer]
+    module = layer(*sizes, **(form or {}))
     for parameter in module.parameters():
         # Norm scales stay near one, and no gate or output is left at its closed start.
         spread = torch.randn_like(parameter) * (0.1 if parameter.dim() == 1 else parameter.shape[-1] ** -0.5)

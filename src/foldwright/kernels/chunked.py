@@ -7,7 +7,12 @@ from foldwright.models.af2.templates import TemplatePointwiseAttention
 from foldwright.nn.msa_attention import MSAColumnAttention, MSAColumnGlobalAttention, MSARowAttentionWithPairBias
 from foldwright.nn.outer_product import OuterProductMean
 from foldwright.nn.transition import Transition
-from foldwright.nn.triangle import TriangleAttention, TriangleAttentionEndingNode, TriangleAttentionStartingNode
+from foldwright.nn.triangle import (
+    TriangleAttention,
+    TriangleAttentionEndingNode,
+    TriangleAttentionEndingNodeUnturned,
+    TriangleAttentionStartingNode,
+)
 
 
 class ChunkedMSARowAttention(Fast, MSARowAttentionWithPairBias):
@@ -56,6 +61,10 @@ class ChunkedTriangleAttentionStartingNode(ChunkedTriangleAttention, TriangleAtt
 
 class ChunkedTriangleAttentionEndingNode(ChunkedTriangleAttention, TriangleAttentionEndingNode):
     """AF2 Suppl. Alg. 14, in pieces."""
+
+
+class ChunkedTriangleAttentionEndingNodeUnturned(ChunkedTriangleAttention, TriangleAttentionEndingNodeUnturned):
+    """The form of AF3's released weights, in pieces."""
 
 
 class ChunkedOuterProductMean(Fast, OuterProductMean):

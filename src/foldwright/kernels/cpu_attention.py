@@ -8,7 +8,11 @@ from foldwright.kernels.fast import Fast, linear_into, normalised, over_batch, s
 from foldwright.nn.attention import GatedAttention
 from foldwright.nn.linear import LayerNorm, Linear
 from foldwright.nn.msa_attention import MSAColumnAttention, MSARowAttentionWithPairBias
-from foldwright.nn.triangle import TriangleAttentionEndingNode, TriangleAttentionStartingNode
+from foldwright.nn.triangle import (
+    TriangleAttentionEndingNode,
+    TriangleAttentionEndingNodeUnturned,
+    TriangleAttentionStartingNode,
+)
 
 
 class CPUAttention(Fast):
@@ -24,7 +28,7 @@ class CPUAttention(Fast):
         core, length = self.core, x.shape[1]
         assert core.gate is not None
         weight = stacked_weights(core.query, core.key, core.value, core.gate, dtype=dtype)
-        gate_bias = core.gate.bias.to(dtype).view(core.heads, -1)
+        gate_bias = None if core.gate.bias is None else core.gate.bias.to(dtype).view(core.heads, -1)
         logits = RowLogits(mask, b, dtype)
         out = torch.empty_like(x, memory_format=torch.contiguous_format)
         pieces = list(self.pieces(len(x), length * len(weight) * dtype.itemsize))
@@ -34,7 +38,7 @@ class CPUAttention(Fast):
             projected = torch.mm(y, weight.t(), out=buffer[: len(y)])
             q, k, v, g = projected.unflatten(-1, (4, core.heads, -1)).unflatten(0, (-1, length)).unbind(-3)
             o = logits.attend(q, k, v, rows)
-            o.mul_(g.add_(gate_bias).sigmoid_())
+            o.mul_((g if gate_bias is None else g.add_(gate_bias)).sigmoid_())
             linear_into(out[rows].flatten(0, 1), o.flatten(2).flatten(0, 1), core.out)
         return out
 
@@ -116,3 +120,16 @@ class CPUTriangleAttentionStartingNode(CPUTriangleAttention, TriangleAttentionSt
 
 class CPUTriangleAttentionEndingNode(CPUTriangleAttention, TriangleAttentionEndingNode):
     """AF2 Suppl. Alg. 14, in pieces."""
+
+
+class CPUTriangleAttentionEndingNodeUnturned(CPUTriangleAttention, TriangleAttentionEndingNodeUnturned):
+    """The form of AF3's released weights, in pieces: columns of z with the bias of its rows."""
+
+    def forward(self, z: Tensor, mask: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            return super().forward(z, mask)
+        return over_batch(self._columns, 3, z, mask)
+
+    def _columns(self, z: Tensor, mask: Tensor) -> Tensor:
+        b = self.logits_of_pairs(z, self.norm, self.bias)
+        return self.each_row(z.transpose(0, 1), mask.t(), b).transpose(0, 1)

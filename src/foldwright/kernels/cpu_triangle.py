@@ -3,7 +3,15 @@
 import torch
 from torch import Tensor
 
-from foldwright.kernels.fast import Fast, linear_into, normalised, over_batch, stacked_biases, stacked_weights
+from foldwright.kernels.fast import (
+    Fast,
+    linear_into,
+    normalised,
+    over_batch,
+    plus_product,
+    stacked_biases,
+    stacked_weights,
+)
 from foldwright.nn.triangle import (
     TriangleMultiplication,
     TriangleMultiplicationIncoming,
@@ -33,12 +41,13 @@ class CPUTriangleMultiplication(Fast, TriangleMultiplication):
         """Left and right edges [2 c n·n], gated and masked."""
         dtype = self.product_dtype or z.dtype
         sides = (self.left_gate, self.right_gate, self.left, self.right)
-        weight, bias = stacked_weights(*sides, dtype=dtype), stacked_biases(*sides, dtype=dtype)[:, None]
+        weight, bias = stacked_weights(*sides, dtype=dtype), stacked_biases(*sides, dtype=dtype)
+        bias = None if bias is None else bias[:, None]
         half = len(weight) // 2
         edges = z.new_empty(half, len(z), dtype=dtype)
         mask = mask.to(dtype)
         for some in self.pieces(len(z), len(weight) * dtype.itemsize):
-            p = torch.addmm(bias, weight, normalised(z[some], self.norm, dtype).t())
+            p = plus_product(bias, weight, normalised(z[some], self.norm, dtype).t())
             gate = p[:half].sigmoid_().mul_(mask[some])
             torch.mul(p[half:], gate, out=edges[:, some])
         return edges.unflatten(0, (2, -1))
@@ -53,7 +62,8 @@ class CPUTriangleMultiplication(Fast, TriangleMultiplication):
         out = torch.empty_like(z)
         # The scale of the normalisation goes into the weights, its offset into the bias.
         weight = (self.out.weight * self.center_norm.weight).to(dtype).t()
-        bias = (torch.mv(self.out.weight, self.center_norm.bias) + self.out.bias).to(dtype)
+        bias = torch.mv(self.out.weight, self.center_norm.bias)
+        bias = (bias if self.out.bias is None else bias + self.out.bias).to(dtype)
         for some in self.pieces(len(z), 4 * z.shape[1] * z.element_size()):
             gate = z.new_empty(z[some].shape)
             linear_into(gate, normalised(z[some], self.norm, dtype), self.gate)

@@ -52,11 +52,16 @@ def normalised(x: Tensor, norm: nn.LayerNorm, dtype: torch.dtype) -> Tensor:
 
 def linear_into(out: Tensor, x: Tensor, linear: nn.Linear) -> None:
     """The map of x [rows in], written to `out` [rows out], which may have another type."""
-    weight, bias = linear.weight.to(x.dtype), linear.bias.to(x.dtype)
+    weight, bias = linear.weight.to(x.dtype), None if linear.bias is None else linear.bias.to(x.dtype)
     if out.dtype == x.dtype and out.is_contiguous():
-        torch.addmm(bias, x, weight.t(), out=out)
+        plus_product(bias, x, weight.t(), out=out)
     else:
-        out.copy_(torch.addmm(bias, x, weight.t()))
+        out.copy_(plus_product(bias, x, weight.t()))
+
+
+def plus_product(bias: Tensor | None, a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
+    """bias + a b for matrices, or a b alone."""
+    return torch.mm(a, b, out=out) if bias is None else torch.addmm(bias, a, b, out=out)
 
 
 def stacked_weights(*linears: nn.Linear, dtype: torch.dtype) -> Tensor:
@@ -64,9 +69,10 @@ def stacked_weights(*linears: nn.Linear, dtype: torch.dtype) -> Tensor:
     return torch.cat([linear.weight for linear in linears]).to(dtype)
 
 
-def stacked_biases(*linears: nn.Linear, dtype: torch.dtype) -> Tensor:
-    """The biases that belong to `stacked_weights`."""
-    return torch.cat([linear.bias for linear in linears]).to(dtype)
+def stacked_biases(*linears: nn.Linear, dtype: torch.dtype) -> Tensor | None:
+    """The biases that belong to `stacked_weights`; None where the maps have none."""
+    biases: list[Tensor] = [linear.bias for linear in linears if linear.bias is not None]
+    return torch.cat(biases).to(dtype) if biases else None
 
 
 def writes_gradients(x: Tensor) -> bool:

@@ -1,12 +1,20 @@
 """Residual updates in place: the stream that runs past the layers is never copied."""
 
+from __future__ import annotations
+
 from functools import cache
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from foldwright.features.af3_batch import AF3Batch
 from foldwright.kernels.fast import Fast
-from foldwright.models.af2.evoformer import ResidualBlock
+from foldwright.models.af3.atom_encoder import AtomAttentionEncoder
+from foldwright.models.af3.atom_transformer import AtomWindows
+from foldwright.models.af3.confidence_head import ConfidenceHead
+from foldwright.models.af3.outputs import ConfidenceLogits
+from foldwright.nn.residual import ResidualBlock
 
 
 class InPlaceResidual(Fast, ResidualBlock):
@@ -23,3 +31,29 @@ class InPlaceResidual(Fast, ResidualBlock):
 def in_place(block: type[ResidualBlock]) -> type[ResidualBlock]:
     """The same kind of block, adding in place."""
     return type(f"InPlace{block.__name__}", (InPlaceResidual, block), {"__doc__": block.__doc__})
+
+
+class CopiedAtoms(Fast, AtomAttentionEncoder):
+    """AF3 SI Alg. 5: the atoms that enter its blocks are also what conditions them, and stay."""
+
+    def attend(
+        self, q: Float[Tensor, "*batch s 32 c_atom"], windows: AtomWindows, biases: tuple[Tensor, ...]
+    ) -> Float[Tensor, "*batch s 32 c_atom"]:
+        return super().attend(q.clone(), windows, biases)
+
+
+class CopiedSingle(Fast, ConfidenceHead):
+    """AF3 SI Alg. 31: the trunk's single representation serves every structure, and stays."""
+
+    def forward(
+        self,
+        batch: AF3Batch,
+        target_feat: Float[Tensor, "*batch n c_target"],
+        single: Float[Tensor, "*batch n c_s"],
+        pair: Float[Tensor, "*batch n n c_z"],
+        positions: Float[Tensor, "*batch n 24 3"],
+    ) -> ConfidenceLogits:
+        return super().forward(batch, target_feat, single.clone(), pair, positions)
+
+
+OWNERS: dict[type, type[Fast]] = {AtomAttentionEncoder: CopiedAtoms, ConfidenceHead: CopiedSingle}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import cache
 from typing import TypeVar
 
@@ -11,11 +12,11 @@ from torch import nn
 
 from foldwright.kernels.checking import CheckResult, check
 from foldwright.kernels.fast import Fast, become
-from foldwright.kernels.inplace import in_place
+from foldwright.kernels.inplace import OWNERS, in_place
 from foldwright.kernels.low_precision import LowPrecisionLinear
-from foldwright.kernels.planning import CPU_INFERENCE, Plan, plan
-from foldwright.models.af2.evoformer import ResidualBlock
+from foldwright.kernels.planning import CPU_INFERENCE, ISLANDS, Plan, plan
 from foldwright.nn.linear import Linear
+from foldwright.nn.residual import ResidualBlock
 
 log = logging.getLogger("foldwright.kernels")
 Model = TypeVar("Model", bound=nn.Module)
@@ -28,14 +29,17 @@ def install(model: Model, plan: Plan) -> Model:
     this device is left out, with one line in the log.
     """
     uninstall(model)
+    exact = {layer for island in model.modules() if isinstance(island, ISLANDS) for layer in island.modules()}
     if plan.product_dtype is not None:
-        _install_low_precision(model, plan)
+        _install_low_precision([layer for layer in model.modules() if layer not in exact], plan)
     for layer in list(model.modules()):
         kernel = plan.kernels.get(type(layer))
         if kernel is not None:
-            _swap(layer, kernel, plan)
+            _swap(layer, kernel, replace(plan, precision="float32") if layer in exact else plan)
         elif plan.is_in_place and isinstance(layer, ResidualBlock):
             become(layer, in_place(type(layer)))
+        elif plan.is_in_place and type(layer) in OWNERS:
+            become(layer, OWNERS[type(layer)])
     return model
 
 
@@ -74,10 +78,10 @@ def _swap(layer: nn.Module, kernel: type[Fast], plan: Plan) -> None:
     layer.piece_bytes, layer.product_dtype = plan.piece_bytes, plan.product_dtype
 
 
-def _install_low_precision(model: nn.Module, plan: Plan) -> None:
+def _install_low_precision(layers: list[nn.Module], plan: Plan) -> None:
     """Linear maps of the layers that the kernels know; the others, coordinates among them, keep their type."""
-    layers = [layer for layer in model.modules() if type(layer) in CPU_INFERENCE]
-    for linear in {id(x): x for layer in layers for x in layer.modules() if type(x) is Linear}.values():
+    known = [layer for layer in layers if type(layer) in CPU_INFERENCE]
+    for linear in dict.fromkeys(x for layer in known for x in layer.modules() if type(x) is Linear):
         _swap(linear, LowPrecisionLinear, plan)
 
 

@@ -20,12 +20,14 @@ from foldwright.kernels.chunked import (
     ChunkedTemplatePointwiseAttention,
     ChunkedTransition,
     ChunkedTriangleAttentionEndingNode,
+    ChunkedTriangleAttentionEndingNodeUnturned,
     ChunkedTriangleAttentionStartingNode,
 )
 from foldwright.kernels.cpu_attention import (
     CPUMSAColumnAttention,
     CPUMSARowAttention,
     CPUTriangleAttentionEndingNode,
+    CPUTriangleAttentionEndingNodeUnturned,
     CPUTriangleAttentionStartingNode,
 )
 from foldwright.kernels.cpu_rows import CPUOuterProductMean, CPUTransition
@@ -38,6 +40,7 @@ from foldwright.kernels.precision import DTYPES, resolve
 from foldwright.kernels.train_attention import (
     TrainedMSARowAttention,
     TrainedTriangleAttentionEndingNode,
+    TrainedTriangleAttentionEndingNodeUnturned,
     TrainedTriangleAttentionStartingNode,
 )
 from foldwright.kernels.train_triangle import (
@@ -45,12 +48,15 @@ from foldwright.kernels.train_triangle import (
     TrainedTriangleMultiplicationOutgoing,
 )
 from foldwright.models.af2.templates import TemplatePointwiseAttention
+from foldwright.models.af3.confidence_head import ConfidenceHead
+from foldwright.models.af3.diffusion import DiffusionModule
 from foldwright.nn.attention import GatedAttention
 from foldwright.nn.msa_attention import MSAColumnAttention, MSAColumnGlobalAttention, MSARowAttentionWithPairBias
 from foldwright.nn.outer_product import OuterProductMean
 from foldwright.nn.transition import Transition
 from foldwright.nn.triangle import (
     TriangleAttentionEndingNode,
+    TriangleAttentionEndingNodeUnturned,
     TriangleAttentionStartingNode,
     TriangleMultiplicationIncoming,
     TriangleMultiplicationOutgoing,
@@ -70,6 +76,7 @@ CHUNKED: Table = {
     MSAColumnGlobalAttention: ChunkedMSAColumnGlobalAttention,
     TriangleAttentionStartingNode: ChunkedTriangleAttentionStartingNode,
     TriangleAttentionEndingNode: ChunkedTriangleAttentionEndingNode,
+    TriangleAttentionEndingNodeUnturned: ChunkedTriangleAttentionEndingNodeUnturned,
     OuterProductMean: ChunkedOuterProductMean,
     Transition: ChunkedTransition,
     TemplatePointwiseAttention: ChunkedTemplatePointwiseAttention,
@@ -80,6 +87,7 @@ CPU_INFERENCE: Table = {
     MSAColumnGlobalAttention: ChunkedMSAColumnGlobalAttention,
     TriangleAttentionStartingNode: CPUTriangleAttentionStartingNode,
     TriangleAttentionEndingNode: CPUTriangleAttentionEndingNode,
+    TriangleAttentionEndingNodeUnturned: CPUTriangleAttentionEndingNodeUnturned,
     TriangleMultiplicationOutgoing: CPUTriangleMultiplicationOutgoing,
     TriangleMultiplicationIncoming: CPUTriangleMultiplicationIncoming,
     OuterProductMean: CPUOuterProductMean,
@@ -92,9 +100,13 @@ CPU_TRAINING: Table = CPU_INFERENCE | {
     MSARowAttentionWithPairBias: TrainedMSARowAttention,
     TriangleAttentionStartingNode: TrainedTriangleAttentionStartingNode,
     TriangleAttentionEndingNode: TrainedTriangleAttentionEndingNode,
+    TriangleAttentionEndingNodeUnturned: TrainedTriangleAttentionEndingNodeUnturned,
     TriangleMultiplicationOutgoing: TrainedTriangleMultiplicationOutgoing,
     TriangleMultiplicationIncoming: TrainedTriangleMultiplicationIncoming,
 }
+
+# What computes in float32 whatever the precision of the rest, as released: AF3's denoiser, and its confidence head.
+ISLANDS = (DiffusionModule, ConfidenceHead)
 
 PIECE_PER_THREAD = 4 * MEBIBYTE  # a CPU core's share of the last cache; measured best on two cores, dev/LOG.md
 LARGEST_PIECE = 64 * MEBIBYTE

@@ -15,6 +15,7 @@ from foldwright.kernels.cpu_attention import (
     CPUAttention,
     CPUMSARowAttention,
     CPUTriangleAttentionEndingNode,
+    CPUTriangleAttentionEndingNodeUnturned,
     CPUTriangleAttentionStartingNode,
 )
 from foldwright.kernels.fast import stacked_weights, writes_gradients
@@ -54,11 +55,13 @@ class _GatedAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, gate_bias: Tensor, mask: Tensor, b: Tensor, sizes: _Sizes
+        ctx: Any, x: Tensor, weight: Tensor, gate_bias: Tensor | None, mask: Tensor, b: Tensor, sizes: _Sizes
     ) -> Tensor:
         p = (x.flatten(0, -2) @ weight.t()).view(*x.shape[:-1], 4, sizes.heads, -1)
         gate = p[..., 3, :, :]
-        gate.add_(gate_bias.view(sizes.heads, -1)).sigmoid_()
+        if gate_bias is not None:
+            gate.add_(gate_bias.view(sizes.heads, -1))
+        gate.sigmoid_()
         o = torch.empty_like(gate, memory_format=torch.contiguous_format)
         kept = []
         for piece in _pieces(mask, b, sizes):
@@ -68,7 +71,7 @@ class _GatedAttention(torch.autograd.Function):
             if sizes.heads * mask.numel() * mask.shape[-1] <= MOST_KEPT:
                 kept.append(weights)
         ctx.save_for_backward(x, weight, mask, b, p, o, *kept)
-        ctx.sizes = sizes
+        ctx.sizes, ctx.has_bias = sizes, gate_bias is not None
         return (o * gate).flatten(-2)
 
     @staticmethod
@@ -84,7 +87,7 @@ class _GatedAttention(torch.autograd.Function):
             d_logits = piece.backward(p, d_o, d_p, weights)
             d_b[piece.item, piece.head] += d_logits.sum(0)
         rows = d_p.view(-1, len(weight))
-        d_gate_bias = d_p[..., 3, :, :].flatten(0, -3).sum(0).flatten()
+        d_gate_bias = d_p[..., 3, :, :].flatten(0, -3).sum(0).flatten() if ctx.has_bias else None
         return (rows @ weight).view_as(x), rows.t() @ x.flatten(0, -2), d_gate_bias, None, d_b, None
 
 
@@ -174,3 +177,7 @@ class TrainedTriangleAttentionStartingNode(TrainedTriangleAttention, CPUTriangle
 
 class TrainedTriangleAttentionEndingNode(TrainedTriangleAttention, CPUTriangleAttentionEndingNode):
     """AF2 Suppl. Alg. 14 with its gradient."""
+
+
+class TrainedTriangleAttentionEndingNodeUnturned(TrainedTriangleAttention, CPUTriangleAttentionEndingNodeUnturned):
+    """The form of AF3's released weights with its gradient."""

@@ -39,14 +39,15 @@ class _GatedTriangles(torch.autograd.Function):
     """[b c n n] from z [b n·n c_z]; the masked gates and the projections are kept for the gradient."""
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, weight: Tensor, bias: Tensor, mask: Tensor, is_outgoing: bool) -> Tensor:
-        p = torch.baddbmm(bias[:, None], weight.expand(len(z), -1, -1), z.transpose(1, 2))
+    def forward(ctx: Any, z: Tensor, weight: Tensor, bias: Tensor | None, mask: Tensor, is_outgoing: bool) -> Tensor:
+        weights, positions = weight.expand(len(z), -1, -1), z.transpose(1, 2)
+        p = torch.bmm(weights, positions) if bias is None else torch.baddbmm(bias[:, None], weights, positions)
         gate, edges = p.chunk(2, dim=1)
         gate.sigmoid_()
         if not mask.all():
             gate.mul_(mask)
         ctx.save_for_backward(z, weight, p)
-        ctx.is_outgoing = is_outgoing
+        ctx.is_outgoing, ctx.has_bias = is_outgoing, bias is not None
         a, b = _sides(gate * edges)
         return a @ b.transpose(-1, -2) if is_outgoing else b.transpose(-1, -2) @ a
 
@@ -65,7 +66,8 @@ class _GatedTriangles(torch.autograd.Function):
         # `gate` is masked by zeros and ones: where it is zero so is the sigmoid's derivative, computed from it.
         d_p = torch.cat([torch.ops.aten.sigmoid_backward(d_gated * edges, gate), d_gated * gate], dim=1)
         d_weight = (d_p @ z).sum(0)
-        return d_p.transpose(1, 2) @ weight, d_weight, d_p.sum((0, 2)), None, None
+        d_bias = d_p.sum((0, 2)) if ctx.has_bias else None
+        return d_p.transpose(1, 2) @ weight, d_weight, d_bias, None, None
 
 
 def _sides(gated: Tensor) -> tuple[Tensor, ...]:
