@@ -26,8 +26,13 @@ _PLACE = re.compile(r":(\d+):\d+(?:\(\d+\))?: *(.*)", re.DOTALL)  # how gemmi's 
 def read_with(read: Callable[[str], T], path: str | Path) -> T:
     """What gemmi reads of the text of a file (gzip or plain); its errors with file and line."""
     text = "\n".join(read_lines(path)) + "\n"
+    return parse_with(lambda: read(text), path)
+
+
+def parse_with(parse: Callable[[], T], path: str | Path) -> T:
+    """What gemmi makes of a text that was read; its errors with file and line."""
     try:
-        return read(text)
+        return parse()
     except (ValueError, RuntimeError, IndexError) as error:
         place = _PLACE.search(str(error))
         line, message = (int(place[1]), place[2]) if place else (None, str(error))

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import gemmi
 
-from foldwright.io.coordinates import from_gemmi, read_with
+from foldwright.io.coordinates import from_gemmi, parse_with
 from foldwright.io.structure import Header, Structure
+from foldwright.io.text import read_lines
 
 # Where the resolution stands, by method: X-ray, electron microscopy, or what was measured.
 _RESOLUTIONS = ("_refine.ls_d_res_high", "_em_3d_reconstruction.resolution", "_reflns.d_resolution_high")
@@ -17,8 +18,13 @@ def read_mmcif(path: str | Path) -> Structure:
     Chains bear the author's names. Residues of the deposited sequence that were not seen have an empty mask.
     Raises InputError if the file is no mmCIF file or holds no protein.
     """
-    block = read_with(lambda text: gemmi.cif.read_string(text)[0], path)
-    source = read_with(lambda _: gemmi.make_structure_from_block(block), path)
+    return parse_mmcif("\n".join(read_lines(path)) + "\n", path)
+
+
+def parse_mmcif(text: str, path: str | Path) -> Structure:
+    """The same of this text; `path` is for errors."""
+    block = parse_with(lambda: gemmi.cif.read_string(text)[0], path)
+    source = parse_with(lambda: gemmi.make_structure_from_block(block), path)
     if not any(entity.entity_type == gemmi.EntityType.Polymer for entity in source.entities):
         source.setup_entities()
     return from_gemmi(source, read_header(block), path)
