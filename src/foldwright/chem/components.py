@@ -64,6 +64,7 @@ class Component:
     bonds: tuple[ComponentBond, ...] = ()
     smiles: str | None = None
     modified: datetime.date | None = None
+    letter: str | None = None  # of the standard residue that stands for this one in alignments
 
 
 Columns = Callable[[str], Sequence[str | None]]  # "_chem_comp.id" -> its rows; none where there is no such column
@@ -139,6 +140,7 @@ def component_of_columns(columns: Columns) -> Component:
         bonds=_bonds(code, columns, set(atoms.names)),
         smiles=_smiles(columns),
         modified=_date(_only(columns, "pdbx_modified_date")),
+        letter=_only(columns, "one_letter_code"),
     )
 
 
