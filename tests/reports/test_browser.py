@@ -161,7 +161,7 @@ def test_arrow_keys_move_over_the_map_and_select(page):
 
 
 def test_the_button_of_a_pair_selects_its_block(page):
-    page.click("[data-pair='A-B'] >> visible=true")
+    page.click("button[data-rows='A'][data-columns='B'] >> visible=true")
     assert readout(page).startswith("Selected A:")
     assert "B:" in readout(page)
     assert page.locator("#clear").is_enabled()

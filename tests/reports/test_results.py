@@ -74,11 +74,11 @@ def test_any_other_folder_is_refused(tmp_path):
 
 
 def test_errors_survive_packing(monomer):
-    from foldwright.reports.page import PAE_STEP, packed_errors
+    from foldwright.reports.page import PAE_STEP, packed
 
     pae = read_results(monomer).models[0].pae
     assert pae is not None
-    steps = np.frombuffer(packed_errors(pae), np.uint8).reshape(pae.shape)
+    steps = np.frombuffer(packed(pae, PAE_STEP), np.uint8).reshape(pae.shape)
     unpacked = np.cumsum(steps, axis=1, dtype=np.uint8) * PAE_STEP
     assert np.abs(unpacked - pae).max() <= PAE_STEP / 2 + 1e-4
     assert (np.diff(pae, axis=1) < 0).any()  # steps down wrap around

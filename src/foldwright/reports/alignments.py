@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
-from foldwright.io.a3m import read_a3m
+from foldwright.io.a3m import parse_a3m, read_a3m
 from foldwright.io.alignment import Alignment
-from foldwright.reports.results import Chain
+from foldwright.reports.complexes import ComplexResults
+from foldwright.reports.results import Chain, Results
 
 # Lower bounds of sequence identity; below about 30% relatives are told from strangers by profile only (Rost 1999).
 IDENTITIES = (0.0, 0.3, 0.5, 0.7, 0.9)
@@ -49,6 +51,25 @@ def read_depths(folder: Path, chains: Sequence[Chain]) -> list[Depth]:
             name = chain.name if kind == PAIRED else same
             found.append(depth_of(read_a3m(file, chain.sequence), name, kind))
     return [depth for depth in found if depth.rows > 1]
+
+
+def depths_of(results: Results) -> list[Depth]:
+    """The alignments of a job: files of their own, or text inside the input of a complex."""
+    if isinstance(results, ComplexResults):
+        return list(_depths_of_data(results.data))
+    return read_depths(results.folder, results.chains)
+
+
+def _depths_of_data(data: Mapping[str, Any]) -> Iterator[Depth]:
+    for entity in data.get("sequences") or ():
+        (about,) = entity.values()
+        ids = about.get("id") or ""
+        name = ids if isinstance(ids, str) else ", ".join(ids)
+        for kind, key in ((UNPAIRED, "unpairedMsa"), (PAIRED, "pairedMsa")):
+            if text := (about.get(key) or "").strip():
+                depth = depth_of(parse_a3m(text.splitlines()), name, kind)
+                if depth.rows > 1:
+                    yield depth
 
 
 def alignment_files(folder: Path, chain: str) -> list[tuple[str, Path]]:

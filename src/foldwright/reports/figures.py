@@ -7,11 +7,11 @@ from pathlib import Path
 
 from foldwright.errors import InputError
 from foldwright.io.atomic import atomic_write
-from foldwright.reports.alignments import read_depths
+from foldwright.reports.alignments import depths_of
+from foldwright.reports.folders import read_folder
 from foldwright.reports.palette import PALETTES
 from foldwright.reports.plots import all_plots
 from foldwright.reports.raster import draw_file, require_matplotlib
-from foldwright.reports.results import read_results
 from foldwright.reports.svg import svg_file
 
 SVG = "svg"
@@ -41,8 +41,8 @@ def write_figures(folder: str | Path, formats: Sequence[str], palette: str = "al
     """
     check_figures(formats, palette)
     folder = Path(folder)
-    results = read_results(folder)
-    plots = all_plots(results, read_depths(folder, results.chains), palette)
+    results = read_folder(folder)
+    plots = all_plots(results, depths_of(results), palette)
     written = []
     for name, drawing in plots.items():
         for kind in dict.fromkeys(formats):

@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from foldwright.errors import InputError
 from foldwright.io.atomic import atomic_write
+from foldwright.reports.folders import is_job_folder
 from foldwright.reports.markup import Markup, html, tag
 from foldwright.reports.page import asset, document, footer
-from foldwright.reports.results import is_job_folder, read_json
+from foldwright.reports.results import read_json
 
 WAITING, DAMAGED = "waiting", "damaged"
 

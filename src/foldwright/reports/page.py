@@ -16,10 +16,11 @@ from jaxtyping import Float
 
 import foldwright
 from foldwright.io.atomic import atomic_write
-from foldwright.reports.alignments import Depth, read_depths
+from foldwright.reports.alignments import Depth, depths_of
+from foldwright.reports.folders import read_folder
 from foldwright.reports.markup import Markup, tag
 from foldwright.reports.palette import style_sheet
-from foldwright.reports.results import Model, Results, read_results
+from foldwright.reports.results import Chain, Model, Results
 from foldwright.reports.sections import (
     alignments,
     chains,
@@ -48,6 +49,7 @@ SCRIPTS = (
 LIBRARY = "3Dmol-min.js"
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 PAE_STEP = 0.2  # angstrom: finer than what the network's bins of 0.5 angstrom can mean
+CONTACT_STEP = 0.01  # as AlphaFold 3 writes them
 
 
 def write_report(folder: str | Path) -> Path:
@@ -57,7 +59,7 @@ def write_report(folder: str | Path) -> Path:
         InputError: it is no folder of results, or a file in it is missing or damaged.
     """
     folder = Path(folder)
-    results = read_results(folder)
+    results = read_folder(folder)
     with atomic_write(folder / "report.html") as file:
         file.write(report_html(results))
     return folder / "report.html"
@@ -65,7 +67,7 @@ def write_report(folder: str | Path) -> Path:
 
 def report_html(results: Results) -> str:
     """The whole page."""
-    depths = read_depths(results.folder, results.chains)
+    depths = depths_of(results)
     content = _content(results, depths) if results.models else [failure(results), how(results)]
     body = tag(
         "body",
@@ -124,9 +126,11 @@ def _blobs(results: Results) -> list[Markup]:
     if results.models:
         found.append(_blob("library", asset(LIBRARY).encode()))
     for i, model in enumerate(results.models):
-        found.append(_blob(f"structure-{i}", model.structure_file.read_bytes()))
+        found.append(_blob(f"structure-{i}", model.structure_bytes))
         if model.pae is not None:
-            found.append(_blob(f"errors-{i}", packed_errors(model.pae)))
+            found.append(_blob(f"errors-{i}", packed(model.pae, PAE_STEP)))
+        if model.contacts is not None:
+            found.append(_blob(f"contacts-{i}", packed(model.contacts, CONTACT_STEP)))
     return found
 
 
@@ -134,10 +138,19 @@ def page_data(results: Results) -> dict[str, Any]:
     """What the scripts need to know of the job."""
     return {
         "job": results.name,
-        "chains": [{"name": chain.name, "sequence": chain.sequence, "start": chain.start} for chain in results.chains],
+        "chains": [_chain_data(chain) for chain in results.chains],
+        "unit": results.unit,
         "models": [_model_data(model) for model in results.models],
-        "pae_step": PAE_STEP,
+        "steps": {"errors": PAE_STEP, "contacts": CONTACT_STEP},
     }
+
+
+def _chain_data(chain: Chain) -> dict[str, Any]:
+    """A chain; of a complex with its tokens: number of the residue, name, atom."""
+    found: dict[str, Any] = {"name": chain.name, "start": chain.start, "size": chain.size, "kind": chain.kind}
+    if not chain.places:
+        return found | {"sequence": chain.sequence}
+    return found | {"entity": chain.entity, "places": [[p.number, p.name, p.atom] for p in chain.places]}
 
 
 def _model_data(model: Model) -> dict[str, Any]:
@@ -145,12 +158,13 @@ def _model_data(model: Model) -> dict[str, Any]:
         "name": model.name,
         "plddt": [round(float(value), 1) for value in model.plddt],
         "max_pae": None if model.pae is None else model.max_pae,
+        "has_contacts": model.contacts is not None,
     }
 
 
-def packed_errors(pae: Float[np.ndarray, "n n"]) -> bytes:
-    """Steps of 0.2 angstrom, each as the difference to its left neighbour, modulo 256: that packs best."""
-    levels = np.clip(np.rint(pae / PAE_STEP), 0, 255).astype(np.uint8)
+def packed(matrix: Float[np.ndarray, "n n"], step: float) -> bytes:
+    """Whole steps, each as the difference to its left neighbour, modulo 256: that packs best."""
+    levels = np.clip(np.rint(matrix / step), 0, 255).astype(np.uint8)
     return np.diff(levels, axis=1, prepend=np.zeros((len(levels), 1), np.uint8)).tobytes()
 
 

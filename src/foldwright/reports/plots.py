@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from foldwright.chem.atoms import ATOM_INDEX
 from foldwright.reports.alignments import IDENTITIES, Depth
 from foldwright.reports.drawing import Area, Axes, Drawing, Line, Number, Picture, Text
 from foldwright.reports.palette import CLASSES, confidence_class, ramp_pixels
@@ -16,19 +14,18 @@ from foldwright.reports.results import Chain, Model, Results
 from foldwright.reports.words import describe_depth, describe_errors, describe_plddt, describe_recycling
 
 LEFT, RIGHT, TOP, BOTTOM = 58, 20, 26, 44  # margins around axes
-MOST_SEGMENTS = 800  # of a drawn backbone: more cannot be seen and make the page heavy
 
 
 def plddt_plot(results: Results, width: Number = 900, height: Number = 250) -> Drawing:
     """pLDDT of every model along the residues, the best one last and on top."""
-    axes = _axes(width, height, (0.5, results.num_residues + 0.5), (0, 100))
+    axes = _axes(width, height, (0.5, results.size + 0.5), (0, 100))
     shapes = [axes.band(low, high, f"class{i}", 0.16) for i, (low, high, _) in enumerate(CLASSES)]
-    places = np.arange(1, results.num_residues + 1)
+    places = np.arange(1, results.size + 1)
     lines = [
         Line(points=axes.points(places, model.plddt), label=f"m{i}", colour="ink" if i == 0 else "quiet", width=1.5)
         for i, model in enumerate(results.models)
     ]
-    shapes += [*_borders(axes, results.chains), *lines[::-1], *axes.frame(_along(results.chains), "pLDDT")]
+    shapes += [*_borders(axes, results.chains), *lines[::-1], *axes.frame(_along(results), "pLDDT")]
     return Drawing(
         width=width,
         height=height,
@@ -42,7 +39,7 @@ def plddt_plot(results: Results, width: Number = 900, height: Number = 250) -> D
 def pae_plot(results: Results, model: Model, palette: str, size: Number = 460) -> Drawing:
     """The predicted aligned error: row aligned on, column scored."""
     assert model.pae is not None
-    n, inner = results.num_residues, size - LEFT - 24
+    n, inner = results.size, size - LEFT - 24
     axes = Axes(left=LEFT, top=TOP, width=inner, height=inner, x_range=(0.5, n + 0.5), y_range=(n + 0.5, 0.5))
     pixels = ramp_pixels(model.pae, model.max_pae, palette)
     picture = Picture(left=axes.left, top=axes.top, width=inner, height=inner, pixels=pixels)
@@ -54,7 +51,7 @@ def pae_plot(results: Results, model: Model, palette: str, size: Number = 460) -
         height=TOP + inner + 88,
         title=f"Predicted aligned error, {model.name}",
         description=describe_errors(model.pae, results.chains),
-        shapes=[picture, *borders, *shapes, *axes.frame("scored residue", "aligned residue"), *key],
+        shapes=[picture, *borders, *shapes, *axes.frame(f"scored {results.unit}", f"aligned {results.unit}"), *key],
     )
 
 
@@ -105,32 +102,26 @@ def recycling_plot(models: Sequence[Model], width: Number = 440, height: Number 
 
 
 def backbone_plot(results: Results, model: Model, size: Number = 460) -> Drawing:
-    """The trace of alpha carbons, seen along the direction of least extent, near parts over far ones."""
-    structure = model.structure
-    alpha = ATOM_INDEX["CA"]
-    is_there = structure.mask[:, alpha] > 0
-    flat = _seen_flat(structure.positions[:, alpha], is_there)
-    low, high = flat[is_there].min(axis=0), flat[is_there].max(axis=0)
+    """Traces of chains and bonds of ligands, seen along the direction of least extent, near parts over far ones."""
+    skeleton = model.skeleton
+    seen = np.unique([i for pair in skeleton.joined for i in pair] + list(skeleton.alone)).astype(int)
+    flat = _seen_flat(skeleton.positions, seen)
+    low, high = flat[seen].min(axis=0), flat[seen].max(axis=0)
     scale = (size - 24) / max(float((high - low)[:2].max()), 1.0)
     places = (flat[:, :2] - (low + high)[:2] / 2) * scale + size / 2
-    step = 1 + results.num_residues // MOST_SEGMENTS
-    joined = [
-        (i, j)
-        for chain in results.chains
-        for i, j in pairwise([*range(chain.start, chain.stop - 1, step), chain.stop - 1])
-        if is_there[i] and is_there[j]
-    ]
-    joined.sort(key=lambda pair: flat[pair[0], 2])
-    shapes: list[Line] = []
-    for i, j in joined:
+    shapes: list[Line | Area] = []
+    for i, j in sorted([*skeleton.joined, *((i, i) for i in skeleton.alone)], key=lambda pair: flat[pair[0], 2]):
+        colour = f"class{confidence_class(float(skeleton.plddt[[i, j]].mean()))}"
+        if i == j:
+            shapes += [_dot(places[i], 6, "paper"), _dot(places[i], 4.5, colour)]
+            continue
         points = places[[i, j]]
-        colour = f"class{confidence_class(float(model.plddt[i : j + 1].mean()))}"
         inner = np.array([[0.8, 0.2], [0.2, 0.8]]) @ points  # the rim leaves the joints alone
         shapes += [Line(points=inner, colour="paper", width=7), Line(points=points, colour=colour, width=3.5)]
     return Drawing(
         width=size,
         height=size,
-        title=f"Backbone of {model.name}, coloured by pLDDT",
+        title=f"Course of {model.name}, coloured by pLDDT",
         description=describe_plddt(model.plddt, results.chains),
         shapes=shapes,
     )
@@ -159,8 +150,8 @@ def _place(axes: Axes) -> dict[str, Number]:
     return {"left": axes.left, "right": axes.right, "top": axes.top, "bottom": axes.bottom}
 
 
-def _along(chains: Sequence[Chain]) -> str:
-    return "residue" if len(chains) == 1 else "residue, chains one after the other"
+def _along(results: Results) -> str:
+    return results.unit if len(results.chains) == 1 else f"{results.unit}, chains one after the other"
 
 
 def _borders(axes: Axes, chains: Sequence[Chain]) -> list[Line | Text]:
@@ -175,7 +166,7 @@ def _chain_names(axes: Axes, chains: Sequence[Chain]) -> list[Text]:
     return [
         Text(x=x, y=axes.top - 8, text=chain.name, anchor="middle")
         for chain, x in middles
-        if len(chain.sequence) / abs(axes.x_range[1] - axes.x_range[0]) * axes.width > 8 * len(chain.name)
+        if chain.size / abs(axes.x_range[1] - axes.x_range[0]) * axes.width > 8 * len(chain.name)
     ]
 
 
@@ -191,15 +182,15 @@ def _ramp_key(axes: Axes, top: Number, palette: str) -> list[Picture | Text]:
     ]
 
 
-def _dot(at: Float[np.ndarray, " 2"], radius: Number = 3.5) -> Area:
+def _dot(at: Float[np.ndarray, " 2"], radius: Number = 3.5, colour: str = "ink") -> Area:
     angles = np.linspace(0, 2 * np.pi, 13)[:-1]
-    return Area(points=at + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), colour="ink")
+    return Area(points=at + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), colour=colour)
 
 
-def _seen_flat(positions: Float[np.ndarray, "n 3"], is_there: np.ndarray) -> Float[np.ndarray, "n 3"]:
+def _seen_flat(positions: Float[np.ndarray, "n 3"], seen: Int[np.ndarray, " k"]) -> Float[np.ndarray, "n 3"]:
     """Coordinates along the directions of most, second most and least extent."""
-    centred = positions - positions[is_there].mean(axis=0)
-    _, _, directions = np.linalg.svd(centred[is_there], full_matrices=False)
+    centred = positions - positions[seen].mean(axis=0)
+    _, _, directions = np.linalg.svd(centred[seen], full_matrices=False)
     if len(directions) < 3:  # one or two residues have no third direction
         directions = np.eye(3)
     return centred @ directions.T

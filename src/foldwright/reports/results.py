@@ -12,24 +12,43 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from foldwright.chem.atoms import ATOM_INDEX
 from foldwright.errors import InputError
 from foldwright.io.mmcif import read_mmcif
 from foldwright.io.structure import Structure
+from foldwright.reports.skeleton import Skeleton
 
+PROTEIN = "protein"
 MARKS = ("run.json", "status.json", "ranking.json")  # a folder with one of these is a job's
 
 
 @dataclass(frozen=True, kw_only=True)
+class Place:
+    """What one row of every array stands for in a complex: a residue, or an atom of one that is not standard."""
+
+    number: int  # of the residue in its chain, from 1
+    name: str  # a letter, or the component's code
+    atom: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Chain:
-    """One chain of the prediction; its residues stand from `start` on in every array over residues."""
+    """One chain of the prediction; its residues (of a complex: tokens) stand from `start` on in every array."""
 
     name: str
-    sequence: str
+    sequence: str  # one letter for each residue; of a ligand, nothing
     start: int
+    kind: str = PROTEIN
+    entity: int = 0  # chains of one entity are copies; 0: not told
+    places: tuple[Place, ...] = ()  # of a complex; elsewhere the letters of the sequence say it all
+
+    @property
+    def size(self) -> int:
+        return len(self.places) or len(self.sequence)
 
     @property
     def stop(self) -> int:
-        return self.start + len(self.sequence)
+        return self.start + self.size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +60,10 @@ class Model:
     scores: Mapping[str, Any]
     structure_file: Path  # the relaxed one where there is one
     stages: Mapping[str, Any] = field(default_factory=dict)  # seconds and peak memory of each
+
+    @property
+    def structure_bytes(self) -> bytes:
+        return self.structure_file.read_bytes()
 
     @cached_property
     def structure(self) -> Structure:
@@ -58,8 +81,27 @@ class Model:
         return None if found is None else np.array(found, np.float32)
 
     @property
+    def links(self) -> Mapping[str, str]:
+        """Files of this prediction: what they are, and where beside the page."""
+        files = [*(self.record.get("files") or ()), *((self.record.get("relaxation") or {}).get("files") or ())]
+        return {_ending(file, self.name): file for file in files}
+
+    @property
     def max_pae(self) -> float:
         return float(self.scores.get("max_pae") or 31.75)  # AF2 Suppl. 1.9.7: 64 bins of 0.5 angstrom
+
+    @cached_property
+    def contacts(self) -> Float[np.ndarray, "n n"] | None:
+        """How probable it is that two tokens touch, where the network says so."""
+        return None
+
+    @cached_property
+    def skeleton(self) -> Skeleton:
+        """The trace of alpha carbons."""
+        structure = self.structure
+        alpha, borders = ATOM_INDEX["CA"], structure.chain_borders
+        is_there = structure.mask[:, alpha] > 0
+        return Skeleton.of_traces(structure.positions[:, alpha], self.plddt, is_there, borders)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +114,7 @@ class Results:
     ranking: Mapping[str, Any] = field(default_factory=dict)
     execution: Mapping[str, Any] = field(default_factory=dict)
     models: Sequence[Model] = ()
+    others: Sequence[Model] = ()  # ranked below these, and known by their scores alone
 
     @property
     def name(self) -> str:
@@ -91,8 +134,14 @@ class Results:
         )
 
     @property
-    def num_residues(self) -> int:
-        return sum(len(chain.sequence) for chain in self.chains)
+    def size(self) -> int:
+        """How long every array is."""
+        return sum(chain.size for chain in self.chains)
+
+    @property
+    def unit(self) -> str:
+        """What arrays have one entry for each of."""
+        return "residue"
 
     @property
     def ranked_by(self) -> str:
@@ -159,3 +208,7 @@ def _read_model(folder: Path, name: str, record: Mapping[str, Any], times: Mappi
     structure = next((path for path in relaxed if path.is_file()), structure)
     stages = times.get("stages", times)
     return Model(name=name, record=record, scores=scores, structure_file=structure, stages=stages)
+
+
+def _ending(file: str, name: str) -> str:
+    return file.removeprefix(name).lstrip("._").removesuffix(".json").replace(".", " ")

@@ -7,13 +7,25 @@ from typing import Any
 
 from foldwright.reports import evidence, execution
 from foldwright.reports.alignments import IDENTITIES, Depth
+from foldwright.reports.complexes import Sample
 from foldwright.reports.drawing import Drawing
+from foldwright.reports.interfaces import complex_tables, count_chains
 from foldwright.reports.markup import Markup, html, table, tag
 from foldwright.reports.plots import coverage_plot, plddt_plot, recycling_plot
 from foldwright.reports.results import Model, Results
 from foldwright.reports.svg import svg
-from foldwright.reports.words import PAIR_SCORES, SCORES, describe_depth, describe_recycling, verdicts
+from foldwright.reports.words import (
+    COMPLEX_SCORES,
+    MATRICES,
+    PAIR_SCORES,
+    SCORES,
+    Score,
+    describe_depth,
+    describe_recycling,
+    verdicts,
+)
 
+HEADLINES = ("ranking_score", "mean_plddt", "ptm", "iptm", "fraction_disordered")
 WIDE, NARROW = 1140, 400  # pixels of a picture on a screen and on a phone
 
 
@@ -25,8 +37,8 @@ def header(results: Results) -> Markup:
 def _facts(results: Results) -> Iterator[str]:
     chains = results.chains
     if chains:
-        yield f"{results.num_residues:,} residues"
-        yield "1 chain" if len(chains) == 1 else f"{len(chains)} chains"
+        yield f"{results.size:,} {results.unit}s"
+        yield count_chains(chains)
     if results.models:
         yield "1 model" if len(results.models) == 1 else f"{len(results.models)} models"
         rows = results.models[0].record.get("msa_rows")
@@ -45,8 +57,9 @@ def summary(results: Results) -> Markup:
     if not cards:
         return html(*warnings)
     title = tag("h2", f"How far to trust the best model, {results.models[0].name}")
-    known = [name for name in ("mean_plddt", "ptm", "iptm") if results.models[0].scores.get(name) is not None]
-    return html(*warnings, title, tag("dl", *cards, class_="cards"), meanings(known))
+    known = COMPLEX_SCORES if results.unit == "token" else SCORES
+    shown = [s for name, s in known.items() if name in HEADLINES and results.models[0].scores.get(name) is not None]
+    return html(*warnings, title, tag("dl", *cards, class_="cards"), meanings(shown))
 
 
 def warning(text: str) -> Markup:
@@ -74,7 +87,7 @@ def ranking(results: Results) -> Markup:
     head = ["model", results.ranked_by, "mean pLDDT", "pTM", "ipTM", "recycles", "seconds", "files"]
     rows = [
         [
-            _choice(i, model.name, len(results.models) > 1),
+            _choice(i, model.name, i < len(results.models) > 1),
             _number(values.get(model.name), 3),
             _number(model.scores.get("mean_plddt"), 1),
             _number(model.scores.get("ptm"), 2),
@@ -83,7 +96,7 @@ def ranking(results: Results) -> Markup:
             _number(sum(stage.get("seconds", 0) for stage in model.stages.values()) or None, 0),
             _files(model),
         ]
-        for i, model in enumerate(results.models)
+        for i, model in enumerate([*results.models, *results.others])
     ]
     keep = [i for i, name in enumerate(head) if i < 2 or any(row[i] is not None for row in rows)]
     keep = [i for i in keep if not (head[i] == "mean pLDDT" and results.ranked_by == "mean pLDDT")]
@@ -103,31 +116,33 @@ def _choice(i: int, name: str, is_open: bool) -> Markup:
 
 
 def _files(model: Model) -> Markup:
-    links = (tag("a", _ending(file, model.name), href=file) for file in _names(model))
+    links = (tag("a", what, href=file) for what, file in model.links.items())
     return html(*(piece for link in links for piece in (link, " ")))
-
-
-def _names(model: Model) -> list[str]:
-    relaxation = model.record.get("relaxation") or {}
-    return [*(model.record.get("files") or ()), *(relaxation.get("files") or ())]
-
-
-def _ending(file: str, name: str) -> str:
-    return file.removeprefix(name).lstrip("._").removesuffix(".json").replace(".", " ")
 
 
 def chains(results: Results) -> Markup | None:
     """Each chain, and each two of them, of the model that is chosen."""
+    if isinstance(results.models[0], Sample):
+        return _complex_chains(results)
     if len(results.chains) < 2:
         return None
     parts = [tag("div", *_chain_tables(results, model), data_model=i) for i, model in enumerate(results.models)]
     known = [name for name in PAIR_SCORES if any(_has(model, name) for model in results.models)]
-    return section("chains", "Chains and interfaces", *parts, meanings(known))
+    return section("chains", "Chains and interfaces", *parts, meanings(SCORES[name] for name in known))
 
 
-def meanings(names: Iterable[str]) -> Markup:
+def _complex_chains(results: Results) -> Markup:
+    parts = [
+        tag("div", *complex_tables(results, model), data_model=i)
+        for i, model in enumerate(results.models)
+        if isinstance(model, Sample)
+    ]
+    known = [COMPLEX_SCORES[matrix.key] for matrix in MATRICES]
+    return section("chains", "Chains and interfaces", *parts, meanings(known) if len(results.chains) > 1 else None)
+
+
+def meanings(scores: Iterable[Score]) -> Markup:
     """Definitions, folded away."""
-    scores = [SCORES[name] for name in names]
     found = [tag("div", tag("dt", s.label, " ", tag("small", s.range)), tag("dd", s.meaning)) for s in scores]
     return tag("details", tag("summary", "What these scores mean"), tag("dl", *found))
 
@@ -148,7 +163,17 @@ def _chain_tables(results: Results, model: Model) -> Iterator[Markup]:
     if pairs:
         shown = [name for name in PAIR_SCORES if _has(model, name)]
         lines = [
-            [tag("button", pair, type="button", class_="pair", data_pair=pair), *(_both(found, n) for n in shown)]
+            [
+                tag(
+                    "button",
+                    pair,
+                    type="button",
+                    class_="pair",
+                    data_rows=pair.split("-")[0],
+                    data_columns=pair.split("-")[1],
+                ),
+                *(_both(found, n) for n in shown),
+            ]
             for pair, found in pairs.items()
         ]
         yield table(f"Interfaces of {model.name}", ["chains", *(SCORES[name].label for name in shown)], lines)

@@ -15,22 +15,24 @@ from foldwright.reports.sections import plddt_figure, section
 from foldwright.reports.svg import svg
 from foldwright.reports.words import describe_errors, describe_plddt
 
+MAPS = {"errors": "expected error", "contacts": "contact probability"}
 BLOCKS = 8  # of residues in the table of errors of a single chain
 
 
 def viewer(results: Results) -> Markup:
     """Everything about the model that is chosen; without scripts, the best one as a still picture."""
     has_errors = any(model.pae is not None for model in results.models)
+    unit = results.unit
     return section(
         "look",
         "Structure and confidence",
         tag("noscript", tag("p", "Scripts are off: the pictures below are still ones.", class_="quiet")),
         _controls(results, has_errors),
         tag("div", _structure(results), _errors(results) if has_errors else None, class_="pair-of-views"),
-        tag("p", "Point at a residue, or drag over the map or the curve.", id="readout", role="status"),
+        tag("p", f"Point at a {unit}, or drag over the map or the curve.", id="readout", role="status"),
         plddt_figure(results),
         tag("p", describe_plddt(results.models[0].plddt, results.chains), id="plddt-says"),
-        tag("details", tag("summary", "Every residue as a table"), _residue_table(), id="residues"),
+        tag("details", tag("summary", f"Every {unit} as a table"), _residue_table(), id="residues"),
         *(_error_tables(results) if has_errors else ()),
     )
 
@@ -41,15 +43,16 @@ def _residue_table() -> Markup:
 
 
 def _controls(results: Results, has_errors: bool) -> Markup:
-    models = {str(i): model.name for i, model in enumerate(results.models)}
     colourings = {"plddt": "pLDDT", "chain": "chain", "position": "place in the chain"}
+    colourings |= {"element": "element"} if results.unit == "token" else {}
     colourings |= {"error": "error seen from the selection"} if has_errors else {}
     styles = {"cartoon": "cartoon", "sticks": "cartoon and side chains", "trace": "backbone trace"}
     return tag(
         "div",
-        _select("model", "Model", models) if len(models) > 1 else None,
+        _models(results) if len(results.models) > 1 else None,
         _select("colouring", "Colour by", colourings),
         _select("style", "Show as", styles),
+        _select("map", "Map", MAPS) if any(model.contacts is not None for model in results.models) else None,
         tag("label", tag("input", type="checkbox", id="safe"), " colour-blind safe"),
         tag("button", "Reset view", type="button", id="reset"),
         tag("button", "Clear selection", type="button", id="clear", disabled=True),
@@ -64,6 +67,20 @@ def _controls(results: Results, has_errors: bool) -> Markup:
 def _select(name: str, label: str, options: dict[str, str]) -> Markup:
     found = (tag("option", text, value=value) for value, text in options.items())
     return tag("label", f"{label} ", tag("select", *found, id=name))
+
+
+def _models(results: Results) -> Markup:
+    """The choice of one, samples of one seed together."""
+    options = [(tag("option", model.name, value=i), model) for i, model in enumerate(results.models)]
+    seeds = {
+        seed: [o for o, model in options if _seed(model) == seed] for seed in dict.fromkeys(map(_seed, results.models))
+    }
+    groups = [tag("optgroup", *found, label=f"seed {seed}") for seed, found in seeds.items()]
+    return tag("label", "Model ", tag("select", *(groups if len(groups) > 1 else [o for o, _ in options]), id="model"))
+
+
+def _seed(model: Model) -> object:
+    return getattr(model, "seed", None)
 
 
 def _structure(results: Results) -> Markup:
@@ -88,6 +105,7 @@ def _structure(results: Results) -> Markup:
 def _errors(results: Results) -> Markup:
     best = next(model for model in results.models if model.pae is not None)
     assert best.pae is not None
+    unit = results.unit
     return tag(
         "figure",
         tag(
@@ -104,10 +122,42 @@ def _errors(results: Results) -> Markup:
             tag("span", "0 Å"),
             tag("span", class_="ramp", aria_hidden="true"),
             tag("span", f"{best.max_pae:.0f} Å", id="errors-top"),
-            tag("span", "expected error of the column's residue when the row's is laid in place", class_="quiet"),
+            tag("span", f"expected error of the column's {unit} when the row's is laid in place", class_="quiet"),
             class_="key",
+            data_map="errors",
         ),
+        _contact_key() if best.contacts is not None else None,
+        _entity_key(results.chains),
     )
+
+
+def _contact_key() -> Markup:
+    return tag(
+        "figcaption",
+        tag("span", "0"),
+        tag("span", class_="ramp back", aria_hidden="true"),
+        tag("span", "1"),
+        tag("span", "probability that the two lie within 8 Å", class_="quiet"),
+        class_="key",
+        data_map="contacts",
+        hidden=True,
+    )
+
+
+def _entity_key(chains: tuple[Chain, ...]) -> Markup | None:
+    """The stripes along the axes: which chains are copies of what."""
+    entities = {chain.entity: chain.kind for chain in chains if chain.entity}
+    if len(chains) < 2 or not entities:
+        return None
+    items = [
+        tag(
+            "li",
+            tag("span", class_=f"swatch b-chain{(entity - 1) % 8}", aria_hidden="true"),
+            f" {', '.join(chain.name for chain in chains if chain.entity == entity)} ({kind})",
+        )
+        for entity, kind in entities.items()
+    ]
+    return tag("figcaption", tag("ul", *items, class_="key"))
 
 
 def _error_tables(results: Results) -> Iterator[Markup]:

@@ -76,6 +76,65 @@ SCORES: Mapping[str, Score] = {
     "min_pae": Score("lowest PAE", "Å, lower is better", "The smallest expected error between them.", digits=1),
 }
 
+# AlphaFold 3's; the names of its summary files.
+COMPLEX_SCORES: Mapping[str, Score] = {
+    "ranking_score": Score(
+        "ranking score",
+        "-100 to 1.5",
+        "0.8 ipTM + 0.2 pTM (pTM alone for one chain) + 0.5 times the disordered share - 100 if chains run through "
+        "each other. It puts samples of one job in order and compares nothing else (AF3 SI 5.9.3).",
+    ),
+    "mean_plddt": Score(
+        "mean pLDDT",
+        "0 to 100",
+        "How well the distances from each atom to its neighbours are expected to agree with the true structure, "
+        "averaged over all atoms. Local: it says nothing about how chains lie to each other (AF3 SI 4.3.1).",
+    ),
+    "ptm": SCORES["ptm"],
+    "iptm": Score(
+        "ipTM",
+        "0 to 1",
+        "Expected TM-score over pairs of tokens in different chains. Above 0.8 usually right, below 0.6 usually wrong. "
+        "Small chains and ligands weigh little in it: read the matrix of pairs for those (AF3 SI 5.9.1).",
+    ),
+    "fraction_disordered": Score(
+        "disordered share", "0 to 1", "The share of protein residues that lie open to the solvent (AF3 SI 5.9.3)."
+    ),
+    "chain_pair_iptm": Score(
+        "ipTM of two chains",
+        "0 to 1",
+        "ipTM over these two chains alone; on the diagonal pTM of the chain. Of a ligand with a protein it tells how "
+        "well its place is known (AF3 SI 5.9.1).",
+    ),
+    "chain_pair_pae_min": Score(
+        "lowest PAE of two chains",
+        "Å, lower is better",
+        "The smallest expected error of the column's tokens when one of the row's is laid in place. Low values go with "
+        "true contacts; a chain without a frame, such as an ion, has no row.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A score of each two chains: its place in the files, and what is best and worst."""
+
+    key: str
+    label: str
+    best: float
+    worst: float
+    digits: int
+
+    def share(self, value: float) -> float:
+        """0 for the worst, 1 for the best."""
+        return min(1.0, max(0.0, (value - self.worst) / (self.best - self.worst)))
+
+
+MATRICES = (
+    Matrix("chain_pair_iptm", "ipTM of each two chains", 1.0, 0.0, 2),
+    Matrix("chain_pair_pae_min", "Lowest expected error between each two chains in Å", 0.0, 31.75, 1),
+)
+
 PAIR_SCORES = ("iptm", "ipsae", "pdockq", "pdockq2", "lis", "contacts", "interface_plddt", "mean_pae", "min_pae")
 
 
@@ -84,6 +143,8 @@ def verdicts(results: Results) -> Iterator[tuple[str, str, str]]:
     if not results.models:
         return
     scores = results.models[0].scores
+    if scores.get("ranking_score") is not None:
+        yield "ranking score", f"{scores['ranking_score']:.2f}", "For the order of these samples only."
     yield "mean pLDDT", f"{scores['mean_plddt']:.1f}", _of_plddt(scores["mean_plddt"])
     if scores.get("ptm") is not None:
         yield "pTM", f"{scores['ptm']:.2f}", _of_ptm(scores["ptm"])
@@ -114,6 +175,21 @@ def _of_iptm(value: float | int) -> str:
     if value > 0.6:
         return "How the chains lie to each other may be right or wrong."
     return "How the chains lie to each other is not to be trusted; they may not bind at all."
+
+
+def describe_chain(chain: Chain, components: Mapping[str, Mapping[str, str]]) -> str:
+    """Residues of a polymer, components of anything else."""
+    if chain.sequence:
+        modified = [f"{place.name} {place.number}" for place in chain.places if len(place.name) > 1]
+        kept = list(dict.fromkeys(modified))
+        more = f", {', '.join(kept[:6])}{' …' if len(kept) > 6 else ''}" if kept else ""
+        return f"{len(chain.sequence):,} residues{more}"
+    codes = list({place.number: place.name for place in chain.places}.values())
+    about = components.get(codes[0], {})
+    if len(codes) > 1:
+        return "-".join(codes)
+    told = about.get("name") or about.get("pdbx_smiles") or about.get("formula")
+    return f"{codes[0]}: {told}" if told else codes[0]
 
 
 def describe_plddt(plddt: Float[np.ndarray, " n"], chains: Sequence[Chain]) -> str:

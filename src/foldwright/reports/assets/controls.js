@@ -26,10 +26,10 @@ function followModel() {
   if (byId("residues").open) byId("residue-table").replaceChildren(residueTable());
 }
 
-function selectPair(pair) {
-  const [rows, columns] = pair.split("-").map((name) => {
-    const { start, sequence } = DATA.chains.find((chain) => chain.name === name);
-    return [start, start + sequence.length - 1];
+function selectPair(...names) {
+  const [rows, columns] = names.map((name) => {
+    const { start, size } = DATA.chains.find((chain) => chain.name === name);
+    return [start, start + size - 1];
   });
   state.set({ selection: { rows, columns } });
   byId("look").scrollIntoView({ behavior: "smooth" });
@@ -55,8 +55,12 @@ function connectControls(view) {
     const file = new Blob([await unpack(`structure-${state.model}`)], { type: "chemical/x-mmcif" });
     save(`${DATA.job}_${DATA.models[state.model].name}.cif`, URL.createObjectURL(file));
   });
-  for (const button of document.querySelectorAll("[data-pair]")) {
-    button.addEventListener("click", () => selectPair(button.dataset.pair));
+  byId("map")?.addEventListener("change", (event) => state.set({ map: event.target.value }));
+  state.on("map", () => {
+    for (const key of document.querySelectorAll("[data-map]:is(figcaption)")) key.hidden = key.dataset.map !== state.map;
+  });
+  for (const button of document.querySelectorAll("button[data-rows]")) {
+    button.addEventListener("click", () => selectPair(button.dataset.rows, button.dataset.columns));
   }
   document.addEventListener("keydown", (event) => event.key === "Escape" && state.set({ selection: null, hover: null }));
   byId("residues").addEventListener("toggle", followModel);

@@ -28,7 +28,7 @@ class Curve {
   }
 
   place(residue) {
-    return this.left + (residue / RESIDUES.length) * (this.right - this.left);
+    return this.left + (residue / PLACES.length) * (this.right - this.left);
   }
 
   /** The chosen model's line in front, the others in the background. */
@@ -68,8 +68,8 @@ class Curve {
   at(event) {
     const box = this.picture.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * this.picture.viewBox.baseVal.width;
-    const residue = Math.floor(((x - this.left) / (this.right - this.left)) * RESIDUES.length);
-    return Math.max(0, Math.min(RESIDUES.length - 1, residue));
+    const residue = Math.floor(((x - this.left) / (this.right - this.left)) * PLACES.length);
+    return Math.max(0, Math.min(PLACES.length - 1, residue));
   }
 
   press(event) {

@@ -15,28 +15,33 @@ async function unpackText(id) {
   return new TextDecoder().decode(await unpack(id));
 }
 
-/** Expected errors in angstrom, row by row; the blob holds steps between neighbours of a row. */
-async function unpackErrors(id, size, step) {
-  const bytes = await unpack(id);
-  const errors = new Float32Array(size * size);
+/** A matrix over all places, row by row; the blob holds steps between neighbours of a row. */
+async function unpackMatrix(what, model) {
+  const bytes = await unpack(`${what}-${model}`);
+  const [size, step] = [PLACES.length, DATA.steps[what]];
+  const found = new Float32Array(size * size);
   for (let row = 0; row < size; row++) {
     let level = 0;
     for (let at = row * size; at < (row + 1) * size; at++) {
       level = (level + bytes[at]) & 255;
-      errors[at] = level * step;
+      found[at] = level * step;
     }
   }
-  return errors;
+  return found;
 }
 
-/** Where each residue of the page's arrays stands: chain and number. */
-const RESIDUES = DATA.chains.flatMap((chain, order) =>
-  Array.from(chain.sequence, (letter, i) => ({ chain: chain.name, order, number: i + 1, letter })),
-);
+/** What each entry of the page's arrays is of: a residue, or an atom of one that is not standard. */
+const PLACES = DATA.chains.flatMap((chain, order) => {
+  const listed = chain.places ?? Array.from(chain.sequence, (letter, i) => [i + 1, letter, ""]);
+  return listed.map(([number, name, atom], i) => ({ chain: chain.name, kind: chain.kind, order, i, number, name, atom }));
+});
+
+const SMALL = ["ligand", "ion"]; // kinds of chains without a backbone
 
 function residueName(i) {
-  const { chain, number, letter } = RESIDUES[i];
-  return DATA.chains.length > 1 ? `${chain}:${letter}${number}` : `${letter}${number}`;
+  const { chain, number, name, atom } = PLACES[i];
+  const residue = name.length > 1 ? `${name} ${number}` : `${name}${number}`;
+  return `${DATA.chains.length > 1 ? `${chain}:` : ""}${residue}${atom ? ` ${atom}` : ""}`;
 }
 
 function rangeName([first, last]) {

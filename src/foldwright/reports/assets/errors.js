@@ -1,13 +1,13 @@
-// The map of predicted aligned errors: row aligned on, column scored.
+// The map over all pairs: predicted aligned errors (row aligned on, column scored), or how probable contacts are.
 
-const MARGIN = { left: 56, top: 22, right: 16, bottom: 38 };
+const MARGIN = { left: 56, top: 22, right: 16, bottom: 44 };
 
 class ErrorMap {
   constructor(canvas) {
     this.canvas = canvas;
-    this.size = RESIDUES.length;
+    this.size = PLACES.length;
     this.cursor = { row: 0, column: 0 };
-    state.on("model palette", () => this.paint());
+    state.on("model palette map", () => this.paint());
     state.on("hover selection", () => requestAnimationFrame(() => this.draw()));
     new ResizeObserver(() => this.draw()).observe(canvas);
     canvas.addEventListener("pointermove", (event) => this.move(event));
@@ -19,20 +19,27 @@ class ErrorMap {
 
   /** Colour every pixel anew: another model, or another palette. */
   async paint() {
-    const model = state.model;
-    const { max_pae: top } = DATA.models[model];
-    if (top === null) return;
-    state.errors[model] ??= await unpackErrors(`errors-${model}`, this.size, DATA.pae_step);
-    if (model !== state.model) return;
-    const shades = packedRamp(colour("errors").split(" "));
+    const { model, map } = state;
+    if (DATA.models[model].max_pae === null) return;
+    state.errors[model] ??= await unpackMatrix("errors", model); // words need them whatever is shown
+    if (map === "contacts") state.contacts[model] ??= await unpackMatrix("contacts", model);
+    if (model !== state.model || map !== state.map) return;
+    const [values, top, stops] = this.shown();
+    const shades = packedRamp(stops);
     const pixels = new ImageData(this.size, this.size);
     const packed = new Uint32Array(pixels.data.buffer); // one store for each of what may be millions of pairs
-    const errors = state.errors[model];
-    for (let at = 0; at < errors.length; at++) packed[at] = shades[Math.min(255, Math.round((255 * errors[at]) / top))];
+    for (let at = 0; at < values.length; at++) packed[at] = shades[Math.min(255, Math.round((255 * values[at]) / top))];
     this.image ??= new OffscreenCanvas(this.size, this.size);
     this.image.getContext("2d").putImageData(pixels, 0, 0);
     this.draw();
-    this.canvas.dataset.model = model;
+    [this.canvas.dataset.model, this.canvas.dataset.map] = [model, map];
+  }
+
+  /** Values, the highest, and colours from 0 to it: what is sure is dark. */
+  shown() {
+    const stops = colour("errors").split(" ");
+    if (state.map === "contacts") return [state.contacts[state.model], 1, stops.reverse()];
+    return [state.errors[state.model], DATA.models[state.model].max_pae, stops];
   }
 
   giveUp(fault) {
@@ -74,12 +81,21 @@ class ErrorMap {
     pen.lineWidth = 1;
     pen.strokeRect(MARGIN.left, MARGIN.top, this.length, this.length);
     if (DATA.chains.length === 1) return;
-    for (const { name, sequence, start } of DATA.chains) {
-      const [from, to] = [this.place(start), this.place(start + sequence.length)];
+    for (const { name, size, start, entity } of DATA.chains) {
+      const [from, to] = [this.place(start), this.place(start + size)];
+      if (entity) this.drawEntity(pen, entity, from, to);
+      pen.fillStyle = pen.strokeStyle = colour("ink");
       pen.strokeRect(MARGIN.left + from, MARGIN.top, to - from, this.length);
       pen.strokeRect(MARGIN.left, MARGIN.top + from, this.length, to - from);
       if (to - from > 8 * name.length) pen.fillText(name, MARGIN.left + (from + to) / 2, MARGIN.top - 7);
     }
+  }
+
+  /** A stripe along both axes: copies of one molecule have one colour. */
+  drawEntity(pen, entity, from, to) {
+    pen.fillStyle = colour(`chain${(entity - 1) % 8}`);
+    pen.fillRect(MARGIN.left + from, MARGIN.top + this.length + 2, Math.max(1.5, to - from), 5);
+    pen.fillRect(MARGIN.left + this.length + 2, MARGIN.top + from, 5, Math.max(1.5, to - from));
   }
 
   drawAxes(pen) {
@@ -88,16 +104,16 @@ class ErrorMap {
     for (let residue = step; residue <= this.size; residue += step) {
       const at = this.place(residue - 0.5);
       pen.textAlign = "center";
-      pen.fillText(residue, MARGIN.left + at, MARGIN.top + this.length + 16);
+      pen.fillText(residue, MARGIN.left + at, MARGIN.top + this.length + 20);
       pen.textAlign = "right";
       pen.fillText(residue, MARGIN.left - 5, MARGIN.top + at + 4);
     }
     pen.textAlign = "center";
-    pen.fillText("scored residue", MARGIN.left + this.length / 2, MARGIN.top + this.length + 33);
+    pen.fillText(`scored ${DATA.unit}`, MARGIN.left + this.length / 2, MARGIN.top + this.length + 38);
     pen.save();
     pen.translate(11, MARGIN.top + this.length / 2);
     pen.rotate(-Math.PI / 2);
-    pen.fillText("aligned residue", 0, 0);
+    pen.fillText(`aligned ${DATA.unit}`, 0, 0);
     pen.restore();
   }
 

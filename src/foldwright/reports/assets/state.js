@@ -5,7 +5,9 @@ class State extends EventTarget {
   hover = null; // {row, column}: residues under the pointer; one alone has row === column
   selection = null; // {rows: [first, last], columns: [first, last]}, both inclusive
   colouring = "plddt";
+  map = "errors"; // or "contacts"
   errors = []; // by model, opened when first shown
+  contacts = [];
 
   set(changes) {
     Object.assign(this, changes);

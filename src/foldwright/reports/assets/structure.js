@@ -1,5 +1,11 @@
 // The structure in three dimensions, drawn by 3Dmol.js.
 
+const CENTRES = ["CA", "C1'"]; // of a residue of a protein, of a nucleic acid
+
+function placeKey(chain, number, atom) {
+  return `${chain} ${number} ${atom}`;
+}
+
 class StructureView {
   constructor(box) {
     this.box = box;
@@ -85,10 +91,14 @@ class StructureView {
     const view = this.viewer.getModel(0) ? this.viewer.getView() : null;
     this.viewer.removeAllModels();
     this.atoms = this.viewer.addModel(text, "cif", { assignBonds: true }).selectedAtoms({});
-    this.place = new Map(RESIDUES.map(({ chain, number }, i) => [`${chain} ${number}`, i]));
+    this.place = new Map(PLACES.map(({ chain, number, atom }, i) => [placeKey(chain, number, atom), i]));
     this.centres = [];
     for (const atom of this.atoms) {
-      if (atom.atom === "CA") this.centres[this.indexOf(atom)] = atom;
+      const i = this.indexOf(atom);
+      if (i === undefined) continue;
+      if (CENTRES.includes(atom.atom) || PLACES[i].atom) this.centres[i] = atom;
+      else this.centres[i] ??= atom;
+      if (!SMALL.includes(PLACES[i].kind)) atom.hetflag = false; // a modified residue is part of the ribbon
     }
     this.style();
     if (view) this.viewer.setView(view);
@@ -98,7 +108,7 @@ class StructureView {
   }
 
   indexOf(atom) {
-    return this.place.get(`${atom.chain} ${atom.resi}`);
+    return this.place.get(placeKey(atom.chain, atom.resi, atom.atom)) ?? this.place.get(placeKey(atom.chain, atom.resi, ""));
   }
 
   paint() {
@@ -110,11 +120,24 @@ class StructureView {
   /** Give every residue its shape and its colour; seen at the next rendering. */
   style() {
     const colours = residueColours();
-    const colorfunc = (atom) => colours[this.indexOf(atom)] ?? "#888888";
+    const ofAtom = atomColours();
+    const colorfunc = (atom) => ofAtom?.(atom) ?? colours[this.indexOf(atom)] ?? "#888888";
     const trace = { cartoon: { style: "trace", thickness: 0.4, colorfunc } };
     const cartoon = { cartoon: { arrows: true, colorfunc } };
     this.viewer.setStyle({}, this.shown === "trace" ? trace : cartoon);
     if (this.shown === "sticks") this.viewer.addStyle({}, { stick: { radius: 0.12, colorfunc } });
+    this.viewer.addStyle({ predicate: (atom) => this.isMolecule(atom) }, { stick: { radius: 0.22, colorfunc } });
+    this.viewer.addStyle({ predicate: (atom) => this.kindOf(atom) === "ion" }, { sphere: { radius: 1.2, colorfunc } });
+  }
+
+  kindOf(atom) {
+    return PLACES[this.indexOf(atom)]?.kind;
+  }
+
+  /** Whether an atom is of something that a ribbon does not show: a ligand, a modified residue. */
+  isMolecule(atom) {
+    const place = PLACES[this.indexOf(atom)];
+    return place !== undefined && (place.atom !== "" || place.kind === "ligand");
   }
 
   show(what) {
@@ -159,6 +182,22 @@ class StructureView {
   }
 }
 
+/** Colours that atoms of one residue do not share; none where something else was chosen. */
+function atomColours() {
+  if (state.selection) return null;
+  if (state.colouring === "element") return elementColour;
+  if (state.colouring !== "plddt" || DATA.unit !== "token") return null;
+  const classes = [0, 1, 2, 3].map((i) => colour(`class${i}`));
+  return (atom) => classes[confidenceClass(atom.b)];
+}
+
+/** Carbon as its chain, everything else as chemists are used to. */
+function elementColour(atom) {
+  const order = DATA.chains.findIndex((chain) => chain.name === atom.chain);
+  const shade = window.$3Dmol.elementColors.Jmol[atom.elem] ?? 0x888888;
+  return atom.elem === "C" ? colour(`chain${order % 8}`) : `#${shade.toString(16).padStart(6, "0")}`;
+}
+
 /** One colour for each residue, by what was chosen; a selection pushes the rest into the background. */
 function residueColours() {
   const own = ownColours();
@@ -169,7 +208,7 @@ function residueColours() {
 }
 
 function ownColours() {
-  if (state.colouring === "chain") return RESIDUES.map(({ order }) => colour(`chain${order % 8}`));
+  if (state.colouring === "chain" || state.colouring === "element") return PLACES.map(({ order }) => colour(`chain${order % 8}`));
   if (state.colouring === "position") return rainbow();
   if (state.colouring === "error") return errorColours();
   const classes = [0, 1, 2, 3].map((i) => colour(`class${i}`));
@@ -179,18 +218,15 @@ function ownColours() {
 /** From the first residue of each chain to its last. */
 function rainbow() {
   const table = ramp(colour("position").split(" "));
-  return RESIDUES.map(({ order, number }) => {
-    const length = DATA.chains[order].sequence.length;
-    return hexOf(table[Math.round((255 * (number - 1)) / Math.max(1, length - 1))]);
-  });
+  return PLACES.map(({ order, i }) => hexOf(table[Math.round((255 * i) / Math.max(1, DATA.chains[order].size - 1))]));
 }
 
 /** The error expected of each residue when the first one selected is laid in place; that one stands out. */
 function errorColours() {
   const errors = state.errors[state.model];
   const from = state.selection?.rows[0];
-  if (!errors || from === undefined) return RESIDUES.map(() => colour("faint"));
+  if (!errors || from === undefined) return PLACES.map(() => colour("faint"));
   const table = ramp(colour("errors").split(" "));
   const shade = (error) => hexOf(table[Math.min(230, Math.round((255 * error) / DATA.models[state.model].max_pae))]);
-  return RESIDUES.map((_, i) => (i === from ? colour("row") : shade(errors[from * RESIDUES.length + i])));
+  return PLACES.map((_, i) => (i === from ? colour("row") : shade(errors[from * PLACES.length + i])));
 }

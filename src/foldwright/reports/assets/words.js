@@ -13,7 +13,7 @@ function span([first, last]) {
 
 function errorBetween(row, column) {
   const errors = state.errors[state.model];
-  return errors ? errors[row * RESIDUES.length + column] : null;
+  return errors ? errors[row * PLACES.length + column] : null;
 }
 
 function confidenceWords(residue) {
@@ -25,7 +25,9 @@ function hoverWords({ row, column }) {
   if (row === column) return `${residueName(row)}: ${confidenceWords(row)}`;
   const error = errorBetween(row, column);
   const seen = error === null ? "" : ` Laid on ${residueName(row)}, ${residueName(column)} is expected to be off by ${error.toFixed(1)} Å.`;
-  return `${residueName(row)}: ${confidenceWords(row)}; ${residueName(column)}: ${confidenceWords(column)}.${seen}`;
+  const contacts = state.map === "contacts" && state.contacts[state.model];
+  const touch = contacts ? ` They touch with a probability of ${contacts[row * PLACES.length + column].toFixed(2)}.` : "";
+  return `${residueName(row)}: ${confidenceWords(row)}; ${residueName(column)}: ${confidenceWords(column)}.${seen}${touch}`;
 }
 
 function selectionWords({ rows, columns }) {
@@ -56,9 +58,9 @@ function describeModel() {
 /** Every residue with its pLDDT, made when it is asked for. */
 function residueTable() {
   const table = document.createElement("table");
-  table.createCaption().textContent = `pLDDT of every residue, ${DATA.models[state.model].name}`;
+  table.createCaption().textContent = `pLDDT of every ${DATA.unit}, ${DATA.models[state.model].name}`;
   const head = table.createTHead().insertRow();
-  for (const title of ["residue", "pLDDT", "confidence"]) {
+  for (const title of [DATA.unit, "pLDDT", "confidence"]) {
     const cell = document.createElement("th");
     cell.scope = "col";
     cell.textContent = title;

@@ -1,0 +1,328 @@
+"""The folder of one job as AlphaFold 3 writes it: a folder for each sample, and the best one beside them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from foldwright.errors import InputError
+from foldwright.reports.atoms import SMALL, Atoms, ResidueKey, Tokens, chains_of, read_atoms, tokens_of
+from foldwright.reports.results import Chain, Model, Results, read_json
+from foldwright.reports.skeleton import Skeleton
+
+SAMPLE = re.compile(r"seed-(\d+)_sample-(\d+)")
+FILES = {"structure": "model.cif", "confidences": "confidences.json", "summary": "summary_confidences.json"}
+MOST_SHOWN = 10  # samples that a page carries whole
+MOST_PAIRS = 40_000_000  # of tokens, in all that it carries: a browser has to hold them
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Confidences:
+    """The long file of a sample, as arrays."""
+
+    keys: Sequence[ResidueKey]  # of each token
+    pae: Float[np.ndarray, "n n"]
+    contacts: Float[np.ndarray, "n n"] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample(Model):
+    """One structure of AlphaFold 3; tokens are the rows of its arrays."""
+
+    seed: int
+    number: int
+    atoms: Atoms
+    confidences: Confidences
+    tokens: Tokens
+    files: Mapping[str, str]
+
+    @cached_property
+    def plddt(self) -> Float[np.ndarray, " n"]:
+        """The mean over each token's atoms, 0 to 100."""
+        return self.tokens.means(self.atoms.plddt)
+
+    @cached_property
+    def pae(self) -> Float[np.ndarray, "n n"] | None:
+        return self.confidences.pae
+
+    @cached_property
+    def contacts(self) -> Float[np.ndarray, "n n"] | None:
+        return self.confidences.contacts
+
+    @cached_property
+    def chains(self) -> tuple[Chain, ...]:
+        return chains_of(self.atoms, self.tokens)
+
+    @cached_property
+    def skeleton(self) -> Skeleton:
+        """Polymers through their tokens' centres, everything else by its bonds."""
+        polymers = [(chain.start, chain.stop) for chain in self.chains if chain.kind not in SMALL]
+        groups = [range(chain.start, chain.stop) for chain in self.chains if chain.kind in SMALL]
+        centres = self.atoms.positions[self.tokens.centres]
+        traces = Skeleton.of_traces(centres, self.plddt, np.ones(len(centres), bool), polymers)
+        return traces.with_molecules(groups)
+
+    @property
+    def structure_bytes(self) -> bytes:
+        return unpacked(self.structure_file)
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        return self.files
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComplexResults(Results):
+    """A job of AlphaFold 3."""
+
+    data: Record = field(default_factory=dict)  # the input as it was after the search
+
+    @property
+    def name(self) -> str:
+        return self.run.get("job") or self.data.get("name") or self.folder.resolve().name
+
+    @cached_property
+    def chains(self) -> tuple[Chain, ...]:
+        first = self.models[0]
+        assert isinstance(first, Sample)
+        return first.chains
+
+    @property
+    def unit(self) -> str:
+        return "token"
+
+
+def is_complex_folder(folder: Path) -> bool:
+    """Whether AlphaFold 3, or Foldwright in its way, wrote structures here."""
+    return folder.is_dir() and any(True for _ in sample_folders(folder))
+
+
+def sample_folders(folder: Path) -> Iterator[Path]:
+    """Those that hold a structure, by seed and sample."""
+    found = [(match, path) for path in folder.iterdir() if (match := SAMPLE.fullmatch(path.name)) and path.is_dir()]
+    for _, path in sorted(found, key=lambda pair: (int(pair[0][1]), int(pair[0][2]))):
+        if any(path.glob("*model.cif*")):
+            yield path
+
+
+def read_complex(folder: Path) -> ComplexResults:
+    """The samples of a job, by their ranking score; those that a page can carry are read whole.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    run, status, execution = (read_json(folder / f"{name}.json") or {} for name in ("run", "status", "execution"))
+    data = next((read_json(path) or {} for path in sorted(folder.glob("*_data.json"))), {})
+    summaries = {path: _summary(path) for path in sample_folders(folder)}
+    scores = _ranking_scores(folder)
+    values = {path.name: scores.get(path.name, _score(summary)) for path, summary in summaries.items()}
+    order = sorted(summaries, key=lambda path: -values[path.name])
+    records = _Records(run.get("predictions") or {}, execution.get("predictions") or {})
+    models: list[Sample] = []
+    for path in order:
+        if models and (len(models) == MOST_SHOWN or (len(models) + 1) * len(models[0].plddt) ** 2 > MOST_PAIRS):
+            break
+        models.append(_read_sample(path, summaries[path], records))
+    others = [_read_listed(path, summaries[path], records) for path in order[len(models) :]]
+    return ComplexResults(
+        folder=folder,
+        run=run,
+        status=status,
+        ranking={"ranked_by": "ranking score", "values": values},
+        execution=execution or run,
+        models=models,
+        others=others,
+        data=data,
+    )
+
+
+@dataclass(frozen=True)
+class _Records:
+    """What run.json and execution.json say of each sample; of another program's folder, nothing."""
+
+    about: Mapping[str, Record]
+    times: Mapping[str, Record]
+
+    def of(self, folder: Path) -> tuple[Record, Record]:
+        times = self.times.get(folder.name) or {}
+        return self.about.get(folder.name) or {}, times.get("stages", times)
+
+
+def _score(summary: Record) -> float:
+    return float(summary.get("ranking_score") or 0)
+
+
+def _ranking_scores(folder: Path) -> dict[str, float]:
+    """The unrounded scores, by the names of the samples' folders."""
+    for path in sorted(folder.glob("*ranking_scores.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            try:
+                rows = list(csv.DictReader(file))
+                return {f"seed-{row['seed']}_sample-{row['sample']}": float(row["ranking_score"]) for row in rows}
+            except (KeyError, ValueError, TypeError) as error:
+                raise InputError(f"is no table of ranking scores: {error}.", file=path) from error
+    return {}
+
+
+def _summary(folder: Path) -> Record:
+    return _json(_file(folder, "summary"))
+
+
+def _read_sample(folder: Path, summary: Record, records: _Records) -> Sample:
+    files = {what: _file(folder, what) for what in FILES}
+    atoms = read_atoms(unpacked(files["structure"]).decode("utf-8", "replace"), files["structure"])
+    confidences = _confidences(files["confidences"])
+    tokens = tokens_of(atoms, confidences.keys, files["confidences"])
+    seed, number = _place(folder)
+    record, stages = records.of(folder)
+    return Sample(
+        name=folder.name,
+        record=record,
+        scores=_scores(summary, atoms),
+        structure_file=files["structure"],
+        stages=stages,
+        seed=seed,
+        number=number,
+        atoms=atoms,
+        confidences=confidences,
+        tokens=tokens,
+        files=_links(files),
+    )
+
+
+def _read_listed(folder: Path, summary: Record, records: _Records) -> Listed:
+    """A sample by its small file alone."""
+    record, stages = records.of(folder)
+    return Listed(
+        name=folder.name,
+        record=record,
+        scores=_whole(summary) | ({"mean_plddt": record["mean_plddt"]} if "mean_plddt" in record else {}),
+        structure_file=_file(folder, "structure"),
+        stages=stages,
+        files=_links({what: _file(folder, what) for what in FILES}),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed(Model):
+    """A sample that is listed only."""
+
+    files: Mapping[str, str]
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        return self.files
+
+
+def _place(folder: Path) -> tuple[int, int]:
+    match = SAMPLE.fullmatch(folder.name)
+    assert match
+    return int(match[1]), int(match[2])
+
+
+def _links(files: Mapping[str, Path]) -> dict[str, str]:
+    return {what: f"{path.parent.name}/{path.name}" for what, path in files.items()}
+
+
+def _file(folder: Path, what: str) -> Path:
+    """One of a sample's files, packed or not; its name may bear that of the job, or not."""
+    for path in sorted(folder.glob(f"*{FILES[what]}*")):
+        plain = path.name.removesuffix(".zst")
+        if plain.endswith(FILES[what]) and (what == "summary" or not plain.endswith(FILES["summary"])):
+            return path
+    message = f"there is no file ending in {FILES[what]}."
+    raise InputError(message, file=folder, remedy="Run the same `foldwright predict` command again.")
+
+
+def unpacked(path: Path) -> bytes:
+    """The bytes of a file that may be packed by zstd.
+
+    Raises:
+        InputError: it cannot be read, or zstandard is needed and missing.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}.", file=path, remedy="Check the path.") from error
+    if not data.startswith(ZSTD_MAGIC):
+        return data
+    try:
+        import zstandard
+    except ImportError as fault:
+        remedy = 'Install it with pip install "foldwright[af3]".'
+        raise InputError("is packed by zstd, and zstandard is not installed.", file=path, remedy=remedy) from fault
+    try:
+        return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    except zstandard.ZstdError as fault:
+        raise InputError(f"is damaged: {fault}.", file=path, remedy="Predict the job again.") from fault
+
+
+def _json(path: Path) -> Record:
+    try:
+        found = json.loads(unpacked(path))
+    except ValueError as error:
+        raise InputError(f"cannot be read: {error}.", file=path, remedy="Predict the job again.") from error
+    if not isinstance(found, dict):
+        raise InputError("holds no confidences.", file=path, remedy="Predict the job again.")
+    return found
+
+
+def _confidences(path: Path) -> Confidences:
+    found = _json(path)
+    try:
+        keys = list(zip(found["token_chain_ids"], found["token_res_ids"], strict=True))
+        contacts = found.get("contact_probs")
+        return Confidences(
+            keys=keys,
+            pae=_square(found["pae"], len(keys)),
+            contacts=None if contacts is None else _square(contacts, len(keys)),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        message = f"holds no confidences of tokens: {error}."
+        raise InputError(message, file=path, remedy="Predict the job again.") from error
+
+
+def _square(rows: Any, size: int) -> Float[np.ndarray, "n n"]:
+    found = np.array(rows, np.float32)
+    if found.shape != (size, size):
+        raise ValueError(f"{size} tokens, but a matrix of {found.shape}")
+    return found
+
+
+def _whole(summary: Record) -> dict[str, Any]:
+    """The scores of the whole complex."""
+    names = ("ptm", "iptm", "ranking_score", "fraction_disordered", "has_clash")
+    return {name: summary.get(name) for name in names}
+
+
+def _scores(summary: Record, atoms: Atoms) -> dict[str, Any]:
+    """Those of the summary under the names that the page knows, and means of pLDDT."""
+    names = list(atoms.kinds)
+    of_atoms = np.array([chain for chain, _ in atoms.keys])
+    chains = {
+        name: {
+            "mean_plddt": float(atoms.plddt[of_atoms == name].mean()),
+            "ptm": _at(summary, "chain_ptm", i),
+            "iptm": _at(summary, "chain_iptm", i),
+        }
+        for i, name in enumerate(names)
+    }
+    matrices = {name: summary.get(name) for name in ("chain_pair_iptm", "chain_pair_pae_min")}
+    return _whole(summary) | {"mean_plddt": float(atoms.plddt.mean()), "chains": chains} | matrices
+
+
+def _at(summary: Record, name: str, i: int) -> float | None:
+    values = summary.get(name) or ()
+    return values[i] if i < len(values) else None
