@@ -12,15 +12,18 @@ class InputError(Exception):
         *,
         file: str | Path | None = None,
         line: int | None = None,
+        column: int | None = None,
         field: str | None = None,
         remedy: str | None = None,
     ):
-        self.message, self.file, self.line, self.field, self.remedy = message, file, line, field, remedy
+        self.message, self.file, self.field, self.remedy = message, file, field, remedy
+        self.line, self.column = line, column
         super().__init__(message)
 
     def __str__(self) -> str:
         place = [str(self.file)] if self.file is not None else []
         place += [f"line {self.line}"] if self.line is not None else []
+        place += [f"column {self.column}"] if self.column is not None else []
         place += [f"field {self.field}"] if self.field is not None else []
         start = f"{', '.join(place)}: " if place else ""
         return " ".join(filter(None, [f"{start}{self.message}", self.remedy]))

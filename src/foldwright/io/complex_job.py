@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 from foldwright.errors import InputError
-from foldwright.io.job import Failure
 
 
 @dataclass(frozen=True)
@@ -104,13 +104,45 @@ class ComplexJob:
 
 
 @dataclass(frozen=True)
+class RefusedJob:
+    """A job that cannot be folded, and everything that is wrong with it, in the order of the file."""
+
+    name: str
+    errors: tuple[InputError, ...]
+
+    @property
+    def error(self) -> InputError:
+        """The first fault, saying how many follow."""
+        first, more = self.errors[0], len(self.errors) - 1
+        count = (
+            f" ({more} more {'fault' if more == 1 else 'faults'}; `foldwright jobs check` shows all.)" if more else ""
+        )
+        return InputError(
+            first.message + count,
+            file=first.file,
+            line=first.line,
+            column=first.column,
+            field=first.field,
+            remedy=first.remedy,
+        )
+
+
+@dataclass(frozen=True)
 class ComplexJobs(Sequence[ComplexJob]):
     """The jobs that can run, in their order, beside those that cannot: no bad job takes a good one with it."""
 
     jobs: tuple[ComplexJob, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    errors: tuple[InputError, ...] = ()
+    failures: tuple[RefusedJob, ...] = ()
 
+    @property
+    def errors(self) -> tuple[InputError, ...]:
+        """All that is wrong with any of them."""
+        return tuple(error for failure in self.failures for error in failure.errors)
+
+    @overload
+    def __getitem__(self, index: int) -> ComplexJob: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ComplexJob]: ...
     def __getitem__(self, index):
         return self.jobs[index]
 
@@ -118,4 +150,4 @@ class ComplexJobs(Sequence[ComplexJob]):
         return len(self.jobs)
 
     def __add__(self, other: ComplexJobs) -> ComplexJobs:
-        return ComplexJobs(self.jobs + other.jobs, self.failures + other.failures, self.errors + other.errors)
+        return ComplexJobs(self.jobs + other.jobs, self.failures + other.failures)
