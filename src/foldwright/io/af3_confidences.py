@@ -15,7 +15,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from foldwright.errors import InputError
 from foldwright.io.atomic import atomic_write
+from foldwright.io.packed import read_packed
+
+_TABLES = ("chain_iptm", "chain_pair_iptm", "chain_pair_pae_min", "chain_ptm")
+_NUMBERS = ("fraction_disordered", "iptm", "ptm", "ranking_score")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,8 +80,12 @@ def summary_text(summary: SummaryConfidences) -> str:
 def write_ranking(path: str | Path, rows: Sequence[tuple[int, int, float]]) -> None:
     """Write seed, sample and ranking score of every structure of a job. Raises InputError if it cannot be written."""
     with atomic_write(path) as file:
-        file.write("seed,sample,ranking_score\n")
-        file.writelines(f"{seed},{sample},{score}\n" for seed, sample, score in rows)
+        file.write(ranking_text(rows))
+
+
+def ranking_text(rows: Sequence[tuple[int, int, float]]) -> str:
+    """Seed, sample and ranking score of every structure of a job, not rounded, as text of a CSV file."""
+    return "seed,sample,ranking_score\n" + "".join(f"{seed},{sample},{score}\n" for seed, sample, score in rows)
 
 
 def _rounded(value: Any) -> Any:
@@ -114,3 +123,39 @@ def _numbers(values: Float[np.ndarray, " n"], decimals: int) -> str:
     whole = np.floor(np.asarray(values, np.float32) * np.float32(scale) + 0.5)
     steps = np.clip(whole, 0, 100 * scale - 1).astype(np.int64)  # at most 99.99 or 99.9
     return f"[{','.join([str(step / scale) for step in steps.tolist()])}]"
+
+
+def read_confidences(path: str | Path) -> Confidences:
+    """The long file as it was written, plain or packed. Raises InputError if it is none."""
+    record = _record(path)
+    try:
+        arrays = {name: np.array(record[name], np.float32) for name in ("atom_plddts", "contact_probs", "pae")}
+        names = {name: record[name] for name in ("atom_chain_ids", "token_chain_ids", "token_res_ids")}
+    except (KeyError, TypeError, ValueError) as error:
+        raise _not_understood(path, error) from error
+    return Confidences(**arrays, **names)
+
+
+def read_summary(path: str | Path) -> SummaryConfidences:
+    """The short file as it was written. Raises InputError if it is none."""
+    record = _record(path)
+    try:
+        tables = {name: np.array(record[name], float) for name in _TABLES}
+        numbers = {name: float("nan" if record[name] is None else record[name]) for name in _NUMBERS}
+        return SummaryConfidences(
+            **tables, **numbers, chain_ids=record["chain_ids"], has_clash=bool(record["has_clash"])
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _not_understood(path, error) from error
+
+
+def _record(path: str | Path) -> Any:
+    try:
+        return json.loads(read_packed(path))
+    except ValueError as error:
+        raise _not_understood(path, error) from error
+
+
+def _not_understood(path: str | Path, error: Exception) -> InputError:
+    what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+    return InputError(f"this is no confidence file of AlphaFold 3: {what}.", file=path, remedy="Was it written whole?")

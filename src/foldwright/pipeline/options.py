@@ -45,19 +45,15 @@ class Options:
     relax: str = "none"  # the best prediction, all or none
 
     def __post_init__(self):
-        _at_least("--recycles", self.recycles, 0)
-        _at_least("--recycle-tolerance", self.recycle_tolerance, 0)
-        _at_least("--ensemble", self.ensemble, 1)
-        _at_least("--num-seeds", len(self.seeds), 1)
+        at_least("--recycles", self.recycles, 0)
+        at_least("--recycle-tolerance", self.recycle_tolerance, 0)
+        at_least("--ensemble", self.ensemble, 1)
+        at_least("--num-seeds", len(self.seeds), 1)
         for seed in self.seeds:
-            _at_least("--seed", seed, 0)
+            at_least("--seed", seed, 0)
         for count in self.max_msa or ():
-            _at_least("--max-msa", count, 1)
-        if self.precision not in PRECISIONS:
-            raise InputError(
-                f'unknown precision "{self.precision}".', field="--precision", remedy=f"Use {', '.join(PRECISIONS)}."
-            )
-
+            at_least("--max-msa", count, 1)
+        check_precision(self.precision)
         if self.relax not in RELAX:
             raise InputError(f'there is no "{self.relax}".', field="--relax", remedy=f"Use {', '.join(RELAX)}.")
 
@@ -92,7 +88,24 @@ class Options:
         return result | dict(self.overrides)
 
 
-def _at_least(option: str, value: int | float | None, least: int) -> None:
+def check_precision(precision: str) -> None:
+    """Refuse a type of matrix products that there is not.
+
+    Raises:
+        InputError: naming those that there are.
+    """
+    if precision not in PRECISIONS:
+        raise InputError(
+            f'unknown precision "{precision}".', field="--precision", remedy=f"Use {', '.join(PRECISIONS)}."
+        )
+
+
+def at_least(option: str, value: int | float | None, least: int) -> None:
+    """Refuse a number that is too small.
+
+    Raises:
+        InputError: naming the option.
+    """
     if value is not None and not (math.isfinite(value) and value >= least):
         raise InputError(f"{value} is not possible.", field=option, remedy=f"Give a number of at least {least}.")
 
@@ -134,5 +147,5 @@ def parse_max_msa(text: str) -> tuple[int, int]:
 
 def consecutive_seeds(first: int, count: int) -> tuple[int, ...]:
     """`count` seeds from `first` on."""
-    _at_least("--num-seeds", count, 1)
+    at_least("--num-seeds", count, 1)
     return tuple(range(first, first + count))

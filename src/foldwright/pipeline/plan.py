@@ -33,6 +33,11 @@ class Task:
     networks: tuple[Network, ...]
     keys: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def size(self) -> int:
+        """Residues of all chains."""
+        return self.job.num_residues
+
 
 @dataclass(frozen=True)
 class Plan:

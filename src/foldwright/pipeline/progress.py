@@ -24,6 +24,12 @@ class Silent:
     def step(self, done: int, num_passes: int, moved: float | None) -> None:
         """A recycling pass is done; `moved` is how far C-alpha distances changed, in angstrom."""
 
+    def relaxing(self, job: str, name: str, round_done: str) -> None:
+        """A round of a prediction's relaxation is done."""
+
+    def advance(self, done: int, what: str) -> None:
+        """So much of what `start` announced is done; `what` says which part."""
+
     def finish(self, job: str, name: str, where: str, scores: str, seconds: float) -> None:
         """A prediction is done."""
 
@@ -50,6 +56,9 @@ class Plain(Silent):
     def finish(self, job: str, name: str, where: str, scores: str, seconds: float) -> None:
         print(f"{job} {name} {scores} {seconds:.0f} s {where}".replace("  ", " "), flush=True)
 
+    def relaxing(self, job: str, name: str, round_done: str) -> None:
+        print(f"{job} {name} relaxation, {round_done}", flush=True)
+
     def warn(self, job: str, text: str) -> None:
         print(f"foldwright: {job}: warning: {text}", file=sys.stderr, flush=True)
 
@@ -75,6 +84,9 @@ class Live(Silent):
     def wait(self) -> None:
         self.console.print("searching relatives ...", style="dim", markup=False)
 
+    def relaxing(self, job: str, name: str, round_done: str) -> None:
+        self.console.print(f"  {name}  relaxation, {round_done}", style="dim", markup=False)
+
     def warn(self, job: str, text: str) -> None:
         self.console.print(f"{job}  {text}", style="yellow", markup=False)
 
@@ -91,6 +103,10 @@ class Live(Silent):
         self.progress.update(
             self.task, completed=done, step=text if moved is None else f"{text} · Cα moved {moved:.1f} Å"
         )
+
+    def advance(self, done: int, what: str) -> None:
+        if self.progress is not None and self.task is not None:
+            self.progress.update(self.task, completed=done, step=what)
 
     def finish(self, job: str, name: str, where: str, scores: str, seconds: float) -> None:
         self.close()

@@ -36,8 +36,20 @@ class Run:
     elsewhere: list[Task] = field(default_factory=list)  # jobs that another process held
 
     def __post_init__(self):
-        self.worker = Worker(replace(self.plan, tasks=()), self.report, self.is_overwriting)
+        self.worker = self.make_worker()
         self.manifest = None if self.plan.out is None else Manifest(self.plan.out)
+
+    def make_worker(self) -> Worker:
+        """Who predicts the jobs."""
+        return Worker(replace(self.plan, tasks=()), self.report, self.is_overwriting)
+
+    def is_searched(self, task: Task) -> bool:
+        """Whether something has to be looked for that this job does not bring."""
+        return bool(self.plan.options.evidence.searched_sequences(task.job))
+
+    def search(self, tasks: Sequence[Task]) -> list[Searched | Exception]:
+        """What these jobs will be predicted from, all at once; a failure stands in its place."""
+        return search_jobs([task.job for task in tasks], self.plan.options.evidence)
 
     def results(self) -> Iterator[Prediction | FailedJob]:
         """Every prediction and every failure as it happens; the files of a prediction are complete by then."""
@@ -67,8 +79,7 @@ class Run:
 
     def ready(self, tasks: Sequence[Task]) -> Iterator[Ready]:
         """The jobs as their searches end. Without anything to search there is no thread."""
-        evidence = self.plan.options.evidence
-        if not any(evidence.searched_sequences(task.job) for task in tasks):
+        if not any(map(self.is_searched, tasks)):
             yield from one_by_one(self.batches(tasks, largest=1))
             return
         ahead = Ahead(self.batches(tasks, largest=MAX_BATCH), self.report.wait)
@@ -105,12 +116,10 @@ class Run:
 
     def searched(self, tasks: Sequence[Task]) -> list[Ready]:
         """The jobs with what was found for them; those that are complete need nothing."""
-        evidence = self.plan.options.evidence
         open_tasks = [task for task in tasks if not self.worker.is_complete(task)]
         for task in open_tasks:
-            self.set_status(task.job.name, SEARCHING if evidence.searched_sequences(task.job) else WAITING)
-        jobs = [task.job for task in open_tasks]
-        found = dict(zip((job.name for job in jobs), search_jobs(jobs, evidence), strict=True))
+            self.set_status(task.job.name, SEARCHING if self.is_searched(task) else WAITING)
+        found = dict(zip((task.job.name for task in open_tasks), self.search(open_tasks), strict=True))
         for task in open_tasks:
             self.set_status(task.job.name, WAITING)
         return [(task, found.get(task.job.name)) for task in tasks]
@@ -185,7 +194,7 @@ def in_order(tasks: Sequence[Task], manifest: Manifest | None) -> list[Task]:
 
     def place(task: Task) -> tuple[bool, list[int], int]:
         was_lost = manifest is not None and manifest.was_lost(task.job.name)
-        return was_lost, [first[network.name] for network in task.networks], task.job.num_residues
+        return was_lost, [first[network.name] for network in task.networks], task.size
 
     return sorted(tasks, key=place)
 

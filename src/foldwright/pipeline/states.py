@@ -40,7 +40,7 @@ class Entry:
         job = task.job
         return cls(
             name=job.name,
-            residues=job.num_residues,
+            residues=task.size,
             chains=len(job.chains),
             models=[network.name for network in task.networks],
             source=None if job.source is None else str(job.source),

@@ -1,0 +1,143 @@
+"""What a person may choose for a prediction by AlphaFold 3, checked where it enters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from foldwright.errors import InputError
+from foldwright.io.complex_job import ComplexJob
+from foldwright.models.af3.config import AF3
+from foldwright.models.af3.presets import preset
+from foldwright.models.overrides import override
+from foldwright.pipeline.evidence import Evidence
+from foldwright.pipeline.options import at_least, check_precision
+
+MODEL = "af3"
+LARGEST_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComplexOptions:
+    """One choice of evidence, network, sampling and machine; None leaves a number to the model or to the job."""
+
+    evidence: Evidence = field(default_factory=Evidence)
+
+    weights: str | None = None  # a file, a folder or "rule"; None: the cache
+    recycles: int | None = None
+    samples: int | None = None  # structures of each seed
+    steps: int | None = None  # of the sampler
+    seeds: tuple[int, ...] = ()  # none: those of the job
+    num_seeds: int | None = None  # so many from the job's first, or only, seed on
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    precision: str = "float32"
+    device: str = "auto"
+    memory_limit: int | None = None  # bytes
+    components: Path | None = None  # of the chemical dictionary; None: the bundled one
+    conformer_seconds: float | None = None  # that a reference conformer may take
+    saves_embeddings: bool = False
+    saves_distogram: bool = False
+    is_compressed: bool = False  # structures and long confidence files
+
+    def __post_init__(self):
+        at_least("--recycles", self.recycles, 0)
+        for option, count in (("--samples", self.samples), ("--steps", self.steps), ("--num-seeds", self.num_seeds)):
+            at_least(option, count, 1)
+        check_precision(self.precision)
+        check_seeds(self.seeds, "--seeds")
+        if self.is_compressed:
+            from foldwright.io.packed import zstandard
+
+            zstandard()
+
+    def config(self) -> AF3:
+        """The network with every choice applied.
+
+        Raises:
+            InputError: an unknown field, a value of the wrong type, or one number set by two options.
+        """
+        config = preset(MODEL)
+        for path, value in self._as_overrides().items():
+            config = override(config, path, value)
+        return config
+
+    def seeds_of(self, job: ComplexJob) -> tuple[int, ...]:
+        """The seeds of a job.
+
+        Raises:
+            InputError: `--num-seeds` with several seeds to count from, or beyond the largest seed.
+        """
+        seeds = self.seeds or job.seeds
+        if self.num_seeds is None:
+            return tuple(dict.fromkeys(seeds))
+        if len(seeds) != 1 and not self.seeds:
+            raise InputError(
+                f"{job.name} has {len(seeds)} seeds of its own, so that --num-seeds has none to count from.",
+                file=job.source,
+                line=job.line,
+                field="--num-seeds",
+                remedy="Leave it out, or say with --seeds where to begin.",
+            )
+        found = tuple(range(seeds[0], seeds[0] + self.num_seeds))
+        check_seeds(found, "--num-seeds")
+        return found
+
+    def _as_overrides(self) -> dict[str, Any]:
+        chosen = {
+            "num_recycles": ("--recycles", self.recycles),
+            "sampling.num_samples": ("--samples", self.samples),
+            "sampling.num_steps": ("--steps", self.steps),
+        }
+        result = {path: value for path, (_, value) in chosen.items() if value is not None}
+        for path in result:
+            if path in self.overrides:
+                option = chosen[path][0]
+                raise InputError(f"{option} and --set {path} both set the same number.", remedy="Give one of them.")
+        return result | dict(self.overrides)
+
+
+def check_seeds(seeds: Sequence[int], option: str) -> None:
+    """Refuse what is no seed.
+
+    Raises:
+        InputError: naming it.
+    """
+    for seed in seeds:
+        if not 0 <= seed <= LARGEST_SEED:
+            raise InputError(f"{seed} is no seed.", field=option, remedy=f"Seeds are 0 to {LARGEST_SEED}.")
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """`1,5,9-12` as seeds, each once.
+
+    Raises:
+        InputError: anything else.
+    """
+    found: dict[int, None] = {}
+    for part in text.split(","):
+        first, dash, last = (word.strip() for word in part.partition("-"))
+        last = last if dash else first
+        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
+            remedy = "Write numbers and ranges between commas, for example 1,2,10-14."
+            raise InputError(f'cannot read "{part}".', field="--seeds", remedy=remedy)
+        found |= dict.fromkeys(range(int(first), int(last) + 1))
+    return tuple(found)
+
+
+def parse_bytes(text: str) -> int:
+    """`12GB`, `500MB` or `12` (gigabytes) as bytes.
+
+    Raises:
+        InputError: anything else.
+    """
+    number = text.strip().upper().removesuffix("B")
+    unit = {"M": 1e6, "G": 1e9, "T": 1e12}.get(number[-1:], 0)
+    try:
+        size = float(number[:-1] if unit else number) * (unit or 1e9)
+    except ValueError:
+        size = -1
+    if not 0 < size < 1e15:
+        raise InputError(f'cannot read "{text}".', field="--memory-limit", remedy="Write a size such as 12GB.")
+    return int(size)

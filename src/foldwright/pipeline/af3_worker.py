@@ -1,0 +1,141 @@
+"""The second stage of a complex: features, network, files, ranking. The network is loaded once, when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from foldwright import interrupts
+from foldwright.features.af3 import featurise
+from foldwright.pipeline.af3_infer import ComplexRunner, Predicted
+from foldwright.pipeline.af3_plan import ComplexNetwork, ComplexPlan, ComplexSearched, ComplexTask
+from foldwright.pipeline.af3_results import ComplexPrediction, predictions_of, sample_name
+from foldwright.pipeline.af3_write import ComplexWriter, write_arrays, write_data
+from foldwright.pipeline.progress import Silent
+from foldwright.pipeline.stages import Stages
+from foldwright.pipeline.states import DONE, PREDICTING
+from foldwright.pipeline.worker import NOT_TRAINED
+
+
+@dataclass
+class ComplexWorker:
+    """Predicts complex after complex with the network it keeps."""
+
+    plan: ComplexPlan
+    report: Silent = field(default_factory=Silent)
+    is_overwriting: bool = False
+    loaded: ComplexRunner | Exception | None = None
+
+    def is_complete(self, task: ComplexTask) -> bool:
+        """Whether every sample of a job is in its folder, so that nothing has to be searched for it."""
+        return all(self.is_done(task, name) for name in task.keys) and not any(
+            self.lacks_arrays(task, seed) for seed in task.seeds
+        )
+
+    def is_done(self, task: ComplexTask, name: str) -> bool:
+        """Whether this sample is in its folder and may stay."""
+        folder = self.plan.folder(task.job.name)
+        return folder is not None and not self.is_overwriting and folder.is_done(name, task.keys[name])
+
+    def lacks_arrays(self, task: ComplexTask, seed: int) -> bool:
+        """Whether arrays of this seed are asked for and not there."""
+        options, folder = self.plan.options, self.plan.folder(task.job.name)
+        kinds = ["embeddings"] * options.saves_embeddings + ["distogram"] * options.saves_distogram
+        return folder is not None and not all(folder.file(folder.array_file(seed, kind)).is_file() for kind in kinds)
+
+    def predict(self, task: ComplexTask, searched: ComplexSearched | None) -> list[ComplexPrediction]:
+        """Every sample of every seed, ranked and written; `searched` is None for a job that is complete.
+
+        Raises:
+            Exception: why the job failed. What was finished of it is kept.
+        """
+        folder = self.plan.folder(task.job.name)
+        if folder:
+            folder.sweep()
+        if searched and not self.is_complete(task):
+            self.begin(task, searched)
+        made = [prediction for seed in task.seeds for prediction in self.of_seed(task, searched, seed)]
+        if folder:
+            folder.rank_samples(made)
+            folder.set_status(DONE, predictions=[prediction.name for prediction in made])
+        return made
+
+    def begin(self, task: ComplexTask, searched: ComplexSearched) -> None:
+        """Keep what the network will read, in the form that another run can begin with."""
+        for warning in searched.warnings:
+            self.report.warn(task.job.name, warning)
+        if folder := self.plan.folder(task.job.name):
+            folder.set_status(PREDICTING)
+            write_data(folder, task, searched.job)
+
+    def of_seed(self, task: ComplexTask, searched: ComplexSearched | None, seed: int) -> list[ComplexPrediction]:
+        """The samples of one seed in their order, those that are not there made together."""
+        interrupts.check()
+        folder, samples = self.plan.folder(task.job.name), task.samples
+        kept = {i for i in samples if self.is_done(task, sample_name(seed, i))}
+        missing = [i for i in samples if i not in kept] or (list(samples) if self.lacks_arrays(task, seed) else [])
+        found = {}
+        for sample in sorted(kept.difference(missing)):
+            assert folder is not None
+            self.report.skip(task.job.name, sample_name(seed, sample))
+            found[sample] = folder.read(task.network.name, seed, sample)
+        if missing:
+            assert searched is not None
+            found |= {prediction.sample: prediction for prediction in self.made(task, searched, seed, missing)}
+        return [found[sample] for sample in samples]
+
+    def made(
+        self, task: ComplexTask, searched: ComplexSearched, seed: int, samples: Sequence[int]
+    ) -> list[ComplexPrediction]:
+        """New samples of one seed, in their folder if there is one."""
+        runner = self.runner(task)
+        stages = runner.new_stages()
+        with stages.measure("features"):
+            features = featurise(searched.job, task.components, seed)
+        predicted = runner.predict(features, seed, samples, stages)
+        with stages.measure("scores"):
+            found = predictions_of(
+                predicted.output, predicted.batch, features, task.job.name, task.network.name, seed, samples
+            )
+        if folder := self.plan.folder(task.job.name):
+            write_arrays(folder, self.plan.options, predicted.output, features, seed)
+        return [self.written(task, searched, p, predicted, stages) for p in found]
+
+    def written(
+        self,
+        task: ComplexTask,
+        searched: ComplexSearched,
+        prediction: ComplexPrediction,
+        predicted: Predicted,
+        stages: Stages,
+    ) -> ComplexPrediction:
+        """The sample with its record, in its folder if there is one."""
+        prediction = replace(prediction, record={**prediction.record, **predicted.record})
+        folder, where = self.plan.folder(task.job.name), ""
+        if folder:
+            prediction = ComplexWriter(folder, task, searched, self.plan).write(prediction, stages)
+            where = str(prediction.paths["cif"])
+        says = str(prediction) + (f" · {NOT_TRAINED}" if task.network.info.is_rule else "")
+        self.report.finish(task.job.name, prediction.name, where, says, sum(stages.seconds.values()))
+        return prediction
+
+    def runner(self, task: ComplexTask) -> ComplexRunner:
+        """The network, ready to predict. One that cannot be loaded is tried once.
+
+        Raises:
+            Exception: it could not be loaded, now or before.
+        """
+        if self.loaded is None:
+            self.loaded = self._load(task.network)
+        if isinstance(self.loaded, Exception):
+            raise self.loaded
+        return self.loaded
+
+    def _load(self, network: ComplexNetwork) -> ComplexRunner | Exception:
+        loading = Stages(self.plan.device)
+        try:
+            with loading.measure("weights"):
+                model = network.load().to(self.plan.device).eval().requires_grad_(False)
+                return ComplexRunner(model, self.plan.device, self.plan.options.precision, self.report, loading)
+        except Exception as error:
+            return error
