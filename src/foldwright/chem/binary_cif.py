@@ -109,13 +109,13 @@ def _delta(data: np.ndarray, encoding: dict[str, Any]) -> np.ndarray:
 def _integer_packing(data: np.ndarray, encoding: dict[str, Any]) -> np.ndarray:
     """Numbers too large for the narrow type stand as several that are added up: all but the last are its limits."""
     limits = np.iinfo(data.dtype)
-    goes_on = data == limits.max
+    is_last = data != limits.max
     if not encoding["isUnsigned"]:
-        goes_on |= data == limits.min
-    if not len(data):
+        is_last &= data != limits.min
+    if is_last.all():
         return data.astype(np.int32)
-    starts = np.flatnonzero(np.concatenate([[True], ~goes_on[:-1]]))
-    return np.add.reduceat(data, starts, dtype=np.int32)
+    totals = np.cumsum(data, dtype=np.int64)[is_last]
+    return np.diff(totals, prepend=0).astype(np.int32)
 
 
 def _string_array(data: bytes, encoding: dict[str, Any]) -> Texts:

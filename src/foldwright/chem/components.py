@@ -63,6 +63,7 @@ class Component:
     atoms: ComponentAtoms
     bonds: tuple[ComponentBond, ...] = ()
     smiles: str | None = None
+    is_of_smiles: bool = False  # made from `smiles`, which therefore says all that is known of its stereochemistry
     modified: datetime.date | None = None
     letter: str | None = None  # of the standard residue that stands for this one in alignments
 
