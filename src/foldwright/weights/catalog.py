@@ -18,6 +18,7 @@ CC_BY_NC = "CC BY-NC 4.0 (no commercial use), https://creativecommons.org/licens
 JUMPER = "Jumper et al., Nature 596, 583 (2021), doi:10.1038/s41586-021-03819-2"
 EVANS = "Evans et al., bioRxiv (2021), doi:10.1101/2021.10.04.463034"
 AHDRITZ = "Ahdritz et al., Nature Methods 21, 1514 (2024), doi:10.1038/s41592-024-02272-z"
+ABRAMSON = "Abramson et al., Nature 630, 493 (2024), doi:10.1038/s41586-024-07487-w"
 
 MONOMER = tuple(f"model_{i}" for i in range(1, 6))
 PTM = tuple(f"model_{i}_ptm" for i in range(1, 6))
@@ -105,10 +106,48 @@ PUBLICATIONS: dict[str, Publication] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class OnRequest:
+    """Parameters that the publisher sends to those who ask for them, and that nobody may pass on."""
+
+    name: str
+    publisher: str
+    form: str  # where to ask
+    file_name: str
+    about_bytes: int
+    terms: str
+    conditions: tuple[str, ...]  # the terms in few words
+    citations: tuple[str, ...]
+
+
+# google-deepmind/alphafold3, README.md ("Obtaining Model Parameters") and WEIGHTS_TERMS_OF_USE.md.
+AF3_PARAMETERS = OnRequest(
+    name="af3",
+    publisher="Google DeepMind",
+    form="https://forms.gle/svvpY4u2jsHEwWYS6",
+    file_name="af3.bin.zst",
+    about_bytes=1_150_000_000,  # unpacked: 163 million bfloat16 and 205 million float32 values
+    terms="AlphaFold 3 Model Parameters Terms of Use, "
+    "https://github.com/google-deepmind/alphafold3/blob/main/WEIGHTS_TERMS_OF_USE.md",
+    conditions=(
+        "no commercial use, neither of the parameters nor of what they predict",
+        "only those to whom Google gave them may use them; they may not be passed on",
+        "predictions may not be used to train models that predict structures of biomolecules in a similar way",
+        "published results must say which terms they are under",
+    ),
+    citations=(ABRAMSON,),
+)
+
+
 def find_publication(name: str) -> Publication:
     """A publication by its name, or DeepMind's newest one that holds a model of this name."""
     if name in PUBLICATIONS:
         return PUBLICATIONS[name]
+    if name == AF3_PARAMETERS.name:
+        raise InputError(
+            "Google DeepMind sends the parameters of AlphaFold 3 to those who ask for them; they cannot be fetched.",
+            remedy=f"Ask at {AF3_PARAMETERS.form}, then run `foldwright weights import FILE --model af3`.",
+        )
     for publication in PUBLICATIONS.values():
         if name in publication.presets or name == publication.file_name:
             return publication

@@ -103,6 +103,36 @@ class FromHeads(Same):
 
 
 @dataclass(frozen=True)
+class HeadsFirst(Same):
+    """[h, c, in] in the file, [h * c, in] here."""
+
+    heads: int
+
+    def read(self, array: Tensor) -> tuple[Tensor, ...]:
+        return (array.flatten(0, 1),)
+
+    def write(self, parts: tuple[Tensor, ...]) -> Tensor:
+        return parts[0].unflatten(0, (self.heads, -1))
+
+
+@dataclass(frozen=True)
+class Unused:
+    """An array that a file has and no network reads: it must be there, and is written as zeros."""
+
+    sizes: tuple[int, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ()
+
+    def read(self, array: Tensor) -> tuple[Tensor, ...]:
+        return ()
+
+    def write(self, parts: tuple[Tensor, ...]) -> Tensor:
+        return torch.zeros(self.sizes)
+
+
+@dataclass(frozen=True)
 class Joint:
     """Two projections in one array, side by side in each of its groups: the left one first.
 
@@ -146,17 +176,25 @@ def _turned(x: Tensor) -> Tensor:
     return x.mT if x.ndim == 2 else x
 
 
-Layout = Same | Joint
+Layout = Same | Joint | Unused
 Table = Mapping[str, Any]  # name of an array -> Layout; scope -> (path of the submodule, Table), or Stacked
 
 
 @dataclass(frozen=True)
 class Stacked:
-    """A scope whose arrays hold one slice per block: `path` names the block by `{i}`."""
+    """A scope whose arrays hold one slice per block: `path` names the block by `{i}`.
+
+    Blocks that a file groups have several first axes, as many as `num_blocks` has numbers; the last one runs fastest.
+    """
 
     path: str
     table: Table
-    num_blocks: int
+    num_blocks: int | tuple[int, ...]
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The first axes of its arrays."""
+        return (self.num_blocks,) if isinstance(self.num_blocks, int) else self.num_blocks
 
 
 @dataclass(frozen=True)
@@ -166,7 +204,7 @@ class Entry:
     key: str
     layout: Layout
     paths: tuple[str, ...]
-    is_stacked: bool
+    axes: tuple[int, ...]  # that count blocks; none if not stacked
 
     @property
     def names(self) -> list[tuple[str, ...]]:
@@ -175,7 +213,7 @@ class Entry:
 
     def read(self, array: Tensor) -> dict[str, Tensor]:
         """The parameters that an array of the file holds."""
-        blocks = array.unbind() if self.is_stacked else (array,)
+        blocks = array.flatten(0, len(self.axes) - 1).unbind() if self.axes else (array,)
         found = (
             zip(names, self.layout.read(block), strict=True) for names, block in zip(self.names, blocks, strict=True)
         )
@@ -184,12 +222,13 @@ class Entry:
     def write(self, values: Mapping[str, Tensor]) -> Tensor:
         """The array of the file that holds these parameters."""
         blocks = [self.layout.write(tuple(values[name] for name in names)) for names in self.names]
-        return torch.stack(blocks) if self.is_stacked else blocks[0]
+        return torch.stack(blocks).unflatten(0, self.axes) if self.axes else blocks[0]
 
     def shape(self, shapes: Mapping[str, Tensor]) -> tuple[int, ...]:
         """The shape of that array, from one block and without touching data."""
-        block = self.layout.write(tuple(shapes[name].to("meta") for name in self.names[0]))
-        return (len(self.paths), *block.shape) if self.is_stacked else tuple(block.shape)
+        # Not the meta device: the first of its operations imports seconds of other things.
+        block = self.layout.write(tuple(torch.zeros(()).expand(shapes[name].shape) for name in self.names[0]))
+        return (*self.axes, *block.shape)
 
 
 def join(*parts: str, by: str = ".") -> str:
@@ -197,18 +236,20 @@ def join(*parts: str, by: str = ".") -> str:
     return by.join(filter(None, parts))
 
 
-def entries(table: Table, scope: str = "", paths: tuple[str, ...] = ("",), is_stacked: bool = False) -> Iterator[Entry]:
+def entries(
+    table: Table, scope: str = "", paths: tuple[str, ...] = ("",), axes: tuple[int, ...] = ()
+) -> Iterator[Entry]:
     """The table as a flat list, one entry per array of the file."""
     for name, item in table.items():
         if isinstance(item, Stacked):
-            blocks = tuple(join(paths[0], item.path.format(i=i)) for i in range(item.num_blocks))
+            blocks = tuple(join(paths[0], item.path.format(i=i)) for i in range(prod(item.axes)))
             if blocks:
-                yield from entries(item.table, join(scope, name, by="/"), blocks, is_stacked=True)
+                yield from entries(item.table, join(scope, name, by="/"), blocks, item.axes)
         elif isinstance(item, tuple):
             inner = tuple(join(path, item[0]) for path in paths)
-            yield from entries(item[1], join(scope, name, by="/"), inner, is_stacked)
+            yield from entries(item[1], join(scope, name, by="/"), inner, axes)
         else:
-            yield Entry(f"{scope}//{name}", item, paths, is_stacked)
+            yield Entry(f"{scope}//{name}", item, paths, axes)
 
 
 def read_arrays(

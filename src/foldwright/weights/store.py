@@ -74,13 +74,13 @@ def load_weights(source: str | Path | None, config: AF2, preset: str | None = No
     info = _describe(found, preset)
     if info.format == OURS:
         return _read_ours(found, config, info)
-    kept = _conversion(info, config)
-    state = _read_kept(kept) if kept.is_file() else None
+    kept = conversion(info, architecture(config))
+    state = read_kept(kept) if kept.is_file() else None
     if state is None:
         state = _convert(found, config, info)
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
-            _write(state, kept, info, config)
-            state = _read_kept(kept) or state
+            write_kept(state, kept, info, architecture(config))
+            state = read_kept(kept) or state
     return state, info
 
 
@@ -101,8 +101,8 @@ def import_weights(source: str | Path, config: AF2, preset: str) -> tuple[Path, 
     state, info = load_weights(source, config, preset)
     target = cache_folder() / "imported" / f"{preset}.safetensors"
     try:
-        if not _link(_conversion(info, config), target):
-            _write(state, target, info, config)
+        if not link(conversion(info, architecture(config)), target):
+            write_kept(state, target, info, architecture(config))
     except OSError as fault:
         remedy = "Set FOLDWRIGHT_CACHE to a folder that you may write to and that has room."
         raise InputError(f"cannot be written: {fault.strerror or fault}.", file=target, remedy=remedy) from fault
@@ -178,7 +178,7 @@ def _read_ours(path: Path, config: AF2, info: WeightsInfo) -> tuple[State, Weigh
     """A file that `foldwright weights import` or a training run made."""
     note = formats.read_note(path)
     _refuse_other_name(path, note.get("preset"), info.preset)
-    state = _read_kept(path)
+    state = read_kept(path)
     if state is None:
         formats.read(path)  # says what is wrong
         raise InputError("this file cannot be read.", file=path, remedy=formats.INCOMPLETE)
@@ -215,10 +215,10 @@ def _refuse_other_name(path: Path, named: str | None, preset: str | None) -> Non
         )
 
 
-def _conversion(info: WeightsInfo, config: AF2) -> Path:
+def conversion(info: WeightsInfo, network: Mapping[str, Any]) -> Path:
     """The cache's name for a file converted for a network: another file, network or table has another name."""
-    network = hashlib.sha256(json.dumps(architecture(config), sort_keys=True).encode()).hexdigest()
-    name = f"{info.preset or 'network'}-{info.sha256[:16]}-{network[:8]}-{MAPPING_VERSION}.safetensors"
+    digest = hashlib.sha256(json.dumps(network, sort_keys=True).encode()).hexdigest()
+    name = f"{info.preset or 'network'}-{info.sha256[:16]}-{digest[:8]}-{MAPPING_VERSION}.safetensors"
     return cache_folder() / "converted" / name
 
 
@@ -227,7 +227,7 @@ def architecture(config: AF2) -> dict[str, Any]:
     return {name: value for name, value in asdict(config).items() if name not in ("features", "recycling")}
 
 
-def _read_kept(path: Path) -> State | None:
+def read_kept(path: Path) -> State | None:
     """A safetensors file, memory-mapped; None if it is damaged."""
     try:
         return load_file(path)
@@ -235,20 +235,23 @@ def _read_kept(path: Path) -> State | None:
         return None
 
 
-def _write(state: Mapping[str, Tensor], target: Path, info: WeightsInfo, config: AF2) -> None:
-    """A safetensors file that is whole when it appears and says where its numbers come from."""
-    note = {**asdict(info), "network": architecture(config), "mapping_version": MAPPING_VERSION}
-    with _replacing(target) as part:
+def write_kept(state: Mapping[str, Tensor], target: Path, info: WeightsInfo, network: Mapping[str, Any]) -> None:
+    """A safetensors file that is whole when it appears and says where its numbers come from.
+
+    `network`: the part of its configuration that decides which parameters exist.
+    """
+    note = {**asdict(info), "network": network, "mapping_version": MAPPING_VERSION}
+    with replacing(target) as part:
         try:
             save_file(dict(state), part, metadata={"format": "pt", "foldwright": json.dumps(note)})
         except SafetensorError as fault:  # how a full disk is told
             raise OSError(str(fault)) from fault
 
 
-def _link(kept: Path, target: Path) -> bool:
+def link(kept: Path, target: Path) -> bool:
     """A second name for a file, where the disk allows it: 370 MB less."""
     try:
-        with _replacing(target) as part:
+        with replacing(target) as part:
             part.unlink()
             os.link(kept, part)
     except OSError:
@@ -257,7 +260,7 @@ def _link(kept: Path, target: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
+def replacing(target: Path) -> Iterator[Path]:
     """A path to write to; what is there in the end takes the target's name, all at once."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
@@ -281,6 +284,6 @@ def file_sha256(path: Path) -> str:
             return remembered["sha256"]
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    with contextlib.suppress(OSError), _replacing(memo) as note:
+    with contextlib.suppress(OSError), replacing(memo) as note:
         note.write_text(json.dumps({"stamp": stamp, "sha256": digest}))
     return digest
