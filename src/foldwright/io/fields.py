@@ -40,9 +40,7 @@ class Field:
 
     def refuse(self, message: str, remedy: str | None = None, letter: int | None = None) -> None:
         """Note a fault of this field, or of one letter of its text (from 0)."""
-        column, shift = self.located.column, self.located.shift
-        column = column + shift + letter if letter is not None and shift is not None else column
-        self.faults.add(message, self.located.line, column, self.path, remedy)
+        self.faults.add(message, *self.located.place(letter), self.path, remedy)
 
     def apart(self) -> Field:
         """This field with a list of faults of its own, as for one job of several."""

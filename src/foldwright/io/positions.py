@@ -27,6 +27,7 @@ class Located:
     shift   how far behind `column` the first letter of a string stands; None where letters and columns do not run
             together, as behind an escape
     plain   the letters of a YAML scalar without quotes, whatever it means
+    wrapped how many letters stand on each line of a text that is joined from several
     """
 
     value: Scalar | tuple[Located, ...] | Members
@@ -34,6 +35,17 @@ class Located:
     column: int
     shift: int | None = None
     plain: str | None = None
+    wrapped: tuple[int, ...] = ()
+
+    def place(self, letter: int | None = None) -> tuple[int, int]:
+        """Line and column of the value, or of one letter of its text (from 0) as far as that can be told."""
+        if letter is None or self.shift is None:
+            return self.line, self.column
+        for line, length in enumerate(self.wrapped, self.line):
+            if letter < length:
+                return line, letter + 1
+            letter -= length
+        return self.line, self.column + self.shift + letter
 
 
 @dataclass(frozen=True)
