@@ -51,6 +51,13 @@ class Residue:
         """All that are predicted, token after token."""
         return tuple(name for names in self.tokens for name in names if name)
 
+    @cached_property
+    def elements(self) -> tuple[tuple[str, ...], ...]:
+        """As `tokens`, the symbols of the elements; in capitals, but for the components of SMILES."""
+        known = dict(zip(self.component.atoms.names, self.component.atoms.elements, strict=True))
+        known = {name: e.capitalize() for name, e in known.items()} if self.component.is_of_smiles else known
+        return tuple(tuple(known[name] if name else "" for name in names) for names in self.tokens)
+
     @property
     def is_atomised(self) -> bool:
         """Whether each atom is a token of its own."""
@@ -151,7 +158,7 @@ def _residues(
 
 def _component(chain: str, entity: Entity, code: str, components: Mapping[str, Component]) -> Component:
     if isinstance(entity, Ligand) and entity.smiles is not None:
-        from foldwright.chem.smiles import component_of_smiles
+        from foldwright.chem.conformers import component_of_smiles
 
         return component_of_smiles(entity.smiles, code)
     if code not in components:
