@@ -88,9 +88,11 @@ _BOND_TYPES = {"DOUB": "DOUBLE", "TRIP": "TRIPLE", "QUAD": "QUADRUPLE", "AROM": 
 
 def _sanitised(mol: Any) -> "Mol | None":
     chem = _chem()
+    # Bonds of metals are not made dative: where valences need that, the released program takes stored coordinates.
+    steps = chem.SANITIZE_ALL ^ chem.SANITIZE_CLEANUP_ORGANOMETALLICS
     with silent_rdkit():
         try:
-            chem.SanitizeMol(mol)
+            chem.SanitizeMol(mol, steps)
         except (ValueError, RuntimeError):  # RDKit's own errors are kinds of ValueError
             return None
     return mol.GetMol()
