@@ -1,6 +1,7 @@
 """Folders of results made without a network, in the form that `foldwright predict` writes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -9,7 +10,13 @@ import pytest
 import torch
 
 from foldwright.chem.atoms import ATOM_INDEX
+from foldwright.chem.components import Component, ComponentAtoms
+from foldwright.chem.residues import ONE_TO_THREE
+from foldwright.io.af3_confidences import Confidences, SummaryConfidences, confidences_text, ranking_text, summary_text
+from foldwright.io.af3_modelcif import ComplexDetails, complex_cif_text
+from foldwright.io.complex_structure import PROTEIN, RNA, ComplexStructure
 from foldwright.io.modelcif import ModelDetails, modelcif_text
+from foldwright.io.packed import write_packed
 from foldwright.io.pdb import pdb_text
 from foldwright.io.structure import Structure
 from foldwright.pipeline.pair_scores import Placed, pair_scores
@@ -143,6 +150,139 @@ def write_alignment(path: Path, query: str, rows: int) -> None:
         kept = max(3, len(query) * (rows - i // 2) // rows)
         lines.append(f">row{i}\n{changed[:kept]}{'-' * (len(query) - kept)}\n")
     path.write_text("".join(lines), "utf-8")
+
+
+RIBOSE = {"P": (8.7, 70, -3.7), "O5'": (7.7, 77, -2.9), "C5'": (7.7, 84, -2.0), "C4'": (8.5, 92, -1.5)} | {
+    "C3'": (8.7, 95, 0.0), "O3'": (9.4, 86, 0.6), "C1'": (6.3, 97, 0.5)
+}  # fmt: skip
+ATOM_ROW = ("chain_ids", "residue_ids", "residue_names", "atom_names", "elements", "positions", "chain_types")
+
+
+NO_ATOMS = ComponentAtoms((), (), np.zeros(0, int), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0, bool))
+NAMES = {"BNZ": "BENZENE", "MG": "MAGNESIUM ION", "SEP": "PHOSPHOSERINE"}
+COMPONENTS = {
+    code: Component(code, NAMES.get(code, code), "NON-POLYMER", "C6 H6", 78.1, None, "", NO_ATOMS)
+    for code in (*ONE_TO_THREE.values(), *"ACGU", "DA", "DC", "DG", "DT", *NAMES)
+}
+
+
+def complex_of(copies: int = 2, residues: int = 20, bases: int = 6) -> ComplexStructure:
+    """Copies of a helix with a phosphoserine each, RNA, a ring of carbon (chain X) and magnesium (chain Y)."""
+    rows = [row for i in range(copies) for row in _protein("AB"[i], residues, 10 * i)]
+    rows += [
+        ("R", n + 1, "GACU"[n % 4], name, name[0], _around(at, 33 * n, 2.8 * n, shift=-25), RNA)
+        for n in range(bases)
+        for name, at in RIBOSE.items()
+    ]
+    ring = [_around((1.4, 60 * i, 0), 0, 12, shift=-8) for i in range(6)]
+    rows += [("X", 1, "BNZ", f"C{i + 1}", "C", at, "non-polymer") for i, at in enumerate(ring)]
+    rows.append(("Y", 1, "MG", "MG", "MG", np.array([-8.0, 5.0, 12.0]), "non-polymer"))
+    columns = {name: np.array(column) for name, column in zip(ATOM_ROW, zip(*rows, strict=True), strict=True)}
+    columns["positions"] = columns["positions"].astype(np.float32)
+    doubt = np.abs(np.linspace(-1, 1, len(rows)))
+    return ComplexStructure(**columns, b_factors=(96 - 50 * doubt**2).round(2).astype(np.float32))
+
+
+def _protein(chain: str, residues: int, shift: float):
+    for n in range(residues):
+        name = "SEP" if n == 4 else ONE_TO_THREE[LETTERS[7 * n % 16]]
+        atoms = {atom: at for atom, at in HELIX.items() if atom != "CB" or name != "GLY"}
+        atoms |= {"OG": (4.2, -10, 0), "P": (5.6, -8, 0.3)} if name == "SEP" else {}
+        for atom, at in atoms.items():
+            yield chain, n + 1, name, atom, atom[0], _around(at, 100 * n, 1.5 * n, shift), PROTEIN
+
+
+def _around(at: tuple[float, float, float], turn: float, rise: float, shift: float) -> np.ndarray:
+    radius, angle, height = at[0], np.radians(at[1] + turn), at[2] + rise
+    return np.array([radius * np.cos(angle) + shift, radius * np.sin(angle), height])
+
+
+def tokens_of(structure: ComplexStructure) -> np.ndarray:
+    """The atoms that tokens start at: one for a standard residue, every one elsewhere (AF3 SI 2.6)."""
+    is_whole = np.isin(structure.residue_names, [*ONE_TO_THREE.values(), *"ACGU", "DA", "DC", "DG", "DT"])
+    starts = np.isin(np.arange(len(structure)), structure.residue_starts)
+    return np.flatnonzero(starts | ~is_whole)
+
+
+def write_complex_job(
+    folder: Path,
+    structure: ComplexStructure,
+    *,
+    samples: Sequence[tuple[int, int]] = ((1, 0), (1, 1)),
+    run: dict | None = None,
+    ending: str = "",
+) -> Path:
+    """A finished job of AlphaFold 3: every sample is the same structure, each less confident than the one before."""
+    folder.mkdir(parents=True)
+    starts, job = tokens_of(structure), folder.name
+    chains = list(dict.fromkeys(structure.chain_ids.tolist()))
+    rows = []
+    for i, (seed, sample) in enumerate(samples):
+        name = f"seed-{seed}_sample-{sample}"
+        shown = replace(structure, b_factors=np.clip(structure.b_factors - 6 * i, 1, 100))
+        confidences = confidences_of(shown, starts)
+        summary = summary_of(confidences, chains, 0.8 - 0.1 * i)
+        rows.append((seed, sample, summary.ranking_score))
+        (folder / name).mkdir()
+        text = complex_cif_text(shown, ComplexDetails(name=job, components=COMPONENTS))
+        write_packed(folder / name / f"{job}_{name}_model.cif{ending}", text)
+        write_packed(folder / name / f"{job}_{name}_confidences.json{ending}", confidences_text(confidences))
+        (folder / name / f"{job}_{name}_summary_confidences.json").write_text(summary_text(summary), "utf-8")
+    (folder / f"{job}_ranking_scores.csv").write_text(ranking_text(rows), "utf-8")
+    for name, record in (run or {}).items():
+        (folder / f"{name}.json").write_text(to_json(record), "utf-8")
+    return folder
+
+
+def confidences_of(structure: ComplexStructure, starts: np.ndarray) -> Confidences:
+    centres, chains = structure.positions[starts], structure.chain_ids[starts]
+    distance = np.linalg.norm(centres[:, None] - centres[None], axis=-1)
+    doubt = (100 - structure.b_factors[starts]) / 8
+    pae = 0.3 + 0.07 * distance + doubt[None] + 0.5 * doubt[:, None] + 5 * (chains[:, None] != chains[None])
+    return Confidences(
+        atom_chain_ids=structure.chain_ids.tolist(),
+        atom_plddts=structure.b_factors,
+        contact_probs=np.exp(-((distance / 10) ** 2)),
+        pae=np.clip(pae, 0, MAX_PAE),
+        token_chain_ids=chains.tolist(),
+        token_res_ids=structure.residue_ids[starts].tolist(),
+    )
+
+
+def summary_of(confidences: Confidences, chains: Sequence[str], iptm: float) -> SummaryConfidences:
+    n = len(chains)
+    between = np.abs(np.arange(n)[:, None] - np.arange(n)[None])
+    blocks = [np.array(confidences.token_chain_ids) == chain for chain in chains]
+    lowest = np.array([[confidences.pae[np.ix_(a, b)].min() for b in blocks] for a in blocks])
+    lowest[-1] = np.nan  # an ion has no frame
+    return SummaryConfidences(
+        chain_ids=confidences.token_chain_ids,
+        chain_iptm=np.linspace(0.7, 0.5, n),
+        chain_pair_iptm=np.clip(0.9 - 0.15 * between, 0, 1),
+        chain_pair_pae_min=lowest,
+        chain_ptm=np.array([*np.linspace(0.9, 0.6, n - 1), np.nan]),
+        fraction_disordered=0.12,
+        has_clash=False,
+        iptm=iptm,
+        ptm=iptm + 0.04,
+        ranking_score=0.8 * iptm + 0.2 * (iptm + 0.04) + 0.06,
+    )
+
+
+@pytest.fixture(scope="session")
+def make_complex():
+    """Writes a finished job of a complex: `make_complex(folder, copies=1, bases=0, samples=((1, 0),))`."""
+
+    def make(folder: Path, *, copies: int = 2, residues: int = 20, bases: int = 6, **how) -> Path:
+        return write_complex_job(folder, complex_of(copies, residues, bases), **how)
+
+    return make
+
+
+@pytest.fixture
+def mixed(tmp_path, make_complex):
+    """A job of two equal proteins (A, B), RNA (R), a ligand (X) and an ion (Y): two samples of one seed."""
+    return make_complex(tmp_path / "runs" / "mixed")
 
 
 @pytest.fixture(scope="session")

@@ -36,8 +36,8 @@ def report(
     from foldwright.errors import InputError
     from foldwright.reports import write_figures, write_index, write_report
     from foldwright.reports.figures import check_figures
-    from foldwright.reports.index import job_folders
     from foldwright.reports.folders import is_job_folder
+    from foldwright.reports.index import job_folders
 
     def say(path: Path) -> None:
         if not quiet:

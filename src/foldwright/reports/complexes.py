@@ -15,15 +15,17 @@ import numpy as np
 from jaxtyping import Float
 
 from foldwright.errors import InputError
-from foldwright.reports.atoms import SMALL, Atoms, ResidueKey, Tokens, chains_of, read_atoms, tokens_of
+from foldwright.io.complex_structure import ComplexStructure
+from foldwright.io.complex_structure import read_complex as read_atoms
+from foldwright.io.packed import read_packed
 from foldwright.reports.results import Chain, Model, Results, read_json
 from foldwright.reports.skeleton import Skeleton
+from foldwright.reports.tokens import SMALL, ResidueKey, Tokens, chains_of, read_components, tokens_of
 
 SAMPLE = re.compile(r"seed-(\d+)_sample-(\d+)")
 FILES = {"structure": "model.cif", "confidences": "confidences.json", "summary": "summary_confidences.json"}
 MOST_SHOWN = 10  # samples that a page carries whole
 MOST_PAIRS = 40_000_000  # of tokens, in all that it carries: a browser has to hold them
-ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 Record = Mapping[str, Any]
 
@@ -43,7 +45,7 @@ class Sample(Model):
 
     seed: int
     number: int
-    atoms: Atoms
+    atoms: ComplexStructure  # pLDDT of each in its B factors
     confidences: Confidences
     tokens: Tokens
     files: Mapping[str, str]
@@ -51,7 +53,7 @@ class Sample(Model):
     @cached_property
     def plddt(self) -> Float[np.ndarray, " n"]:
         """The mean over each token's atoms, 0 to 100."""
-        return self.tokens.means(self.atoms.plddt)
+        return self.tokens.means(self.atoms.b_factors)
 
     @cached_property
     def pae(self) -> Float[np.ndarray, "n n"] | None:
@@ -76,7 +78,7 @@ class Sample(Model):
 
     @property
     def structure_bytes(self) -> bytes:
-        return unpacked(self.structure_file)
+        return read_packed(self.structure_file).encode()
 
     @property
     def links(self) -> Mapping[str, str]:
@@ -98,6 +100,11 @@ class ComplexResults(Results):
         first = self.models[0]
         assert isinstance(first, Sample)
         return first.chains
+
+    @cached_property
+    def components(self) -> Mapping[str, Mapping[str, str]]:
+        """What the components are called."""
+        return read_components(self.models[0].structure_file)
 
     @property
     def unit(self) -> str:
@@ -182,7 +189,7 @@ def _summary(folder: Path) -> Record:
 
 def _read_sample(folder: Path, summary: Record, records: _Records) -> Sample:
     files = {what: _file(folder, what) for what in FILES}
-    atoms = read_atoms(unpacked(files["structure"]).decode("utf-8", "replace"), files["structure"])
+    atoms = read_atoms(files["structure"])
     confidences = _confidences(files["confidences"])
     tokens = tokens_of(atoms, confidences.keys, files["confidences"])
     seed, number = _place(folder)
@@ -246,32 +253,9 @@ def _file(folder: Path, what: str) -> Path:
     raise InputError(message, file=folder, remedy="Run the same `foldwright predict` command again.")
 
 
-def unpacked(path: Path) -> bytes:
-    """The bytes of a file that may be packed by zstd.
-
-    Raises:
-        InputError: it cannot be read, or zstandard is needed and missing.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}.", file=path, remedy="Check the path.") from error
-    if not data.startswith(ZSTD_MAGIC):
-        return data
-    try:
-        import zstandard
-    except ImportError as fault:
-        remedy = 'Install it with pip install "foldwright[af3]".'
-        raise InputError("is packed by zstd, and zstandard is not installed.", file=path, remedy=remedy) from fault
-    try:
-        return zstandard.ZstdDecompressor().decompressobj().decompress(data)
-    except zstandard.ZstdError as fault:
-        raise InputError(f"is damaged: {fault}.", file=path, remedy="Predict the job again.") from fault
-
-
 def _json(path: Path) -> Record:
     try:
-        found = json.loads(unpacked(path))
+        found = json.loads(read_packed(path))
     except ValueError as error:
         raise InputError(f"cannot be read: {error}.", file=path, remedy="Predict the job again.") from error
     if not isinstance(found, dict):
@@ -307,20 +291,19 @@ def _whole(summary: Record) -> dict[str, Any]:
     return {name: summary.get(name) for name in names}
 
 
-def _scores(summary: Record, atoms: Atoms) -> dict[str, Any]:
+def _scores(summary: Record, atoms: ComplexStructure) -> dict[str, Any]:
     """Those of the summary under the names that the page knows, and means of pLDDT."""
-    names = list(atoms.kinds)
-    of_atoms = np.array([chain for chain, _ in atoms.keys])
+    names = list(dict.fromkeys(atoms.chain_ids.tolist()))
     chains = {
         name: {
-            "mean_plddt": float(atoms.plddt[of_atoms == name].mean()),
+            "mean_plddt": float(atoms.b_factors[atoms.chain_ids == name].mean()),
             "ptm": _at(summary, "chain_ptm", i),
             "iptm": _at(summary, "chain_iptm", i),
         }
         for i, name in enumerate(names)
     }
     matrices = {name: summary.get(name) for name in ("chain_pair_iptm", "chain_pair_pae_min")}
-    return _whole(summary) | {"mean_plddt": float(atoms.plddt.mean()), "chains": chains} | matrices
+    return _whole(summary) | {"mean_plddt": float(atoms.b_factors.mean()), "chains": chains} | matrices
 
 
 def _at(summary: Record, name: str, i: int) -> float | None:

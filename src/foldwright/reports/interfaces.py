@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from foldwright.reports.complexes import Sample
+from foldwright.reports.complexes import ComplexResults, Sample
 from foldwright.reports.markup import Markup, table, tag
-from foldwright.reports.results import Chain, Results
+from foldwright.reports.results import Chain
 from foldwright.reports.words import MATRICES, Matrix, describe_chain
 
 Values = Sequence[Sequence[float | None]]
 
 
-def complex_tables(results: Results, model: Sample) -> Iterator[Markup]:
+def complex_tables(results: ComplexResults, model: Sample) -> Iterator[Markup]:
     """Everything that is known of chains, and of each two."""
     yield _chains(results, model)
     for matrix in MATRICES:
@@ -22,14 +22,14 @@ def complex_tables(results: Results, model: Sample) -> Iterator[Markup]:
             yield _matrix(f"{matrix.label} of {model.name}", matrix, results.chains, values)
 
 
-def _chains(results: Results, model: Sample) -> Markup:
+def _chains(results: ComplexResults, model: Sample) -> Markup:
     alone: Mapping[str, Mapping[str, Any]] = model.scores["chains"]
     head = ["chain", "kind", "what", "tokens", "mean pLDDT", "pTM", "ipTM"]
     rows = [
         [
             chain.name,
             chain.kind,
-            describe_chain(chain, model.atoms.components),
+            describe_chain(chain, results.components),
             f"{chain.size:,}",
             _number(alone[chain.name]["mean_plddt"], 1),
             _number(alone[chain.name]["ptm"], 2),

@@ -7,7 +7,7 @@ from typing import Any
 
 from foldwright.reports import evidence, execution
 from foldwright.reports.alignments import IDENTITIES, Depth
-from foldwright.reports.complexes import Sample
+from foldwright.reports.complexes import ComplexResults, Sample
 from foldwright.reports.drawing import Drawing
 from foldwright.reports.interfaces import complex_tables, count_chains
 from foldwright.reports.markup import Markup, html, table, tag
@@ -122,7 +122,7 @@ def _files(model: Model) -> Markup:
 
 def chains(results: Results) -> Markup | None:
     """Each chain, and each two of them, of the model that is chosen."""
-    if isinstance(results.models[0], Sample):
+    if isinstance(results, ComplexResults):
         return _complex_chains(results)
     if len(results.chains) < 2:
         return None
@@ -131,7 +131,7 @@ def chains(results: Results) -> Markup | None:
     return section("chains", "Chains and interfaces", *parts, meanings(SCORES[name] for name in known))
 
 
-def _complex_chains(results: Results) -> Markup:
+def _complex_chains(results: ComplexResults) -> Markup:
     parts = [
         tag("div", *complex_tables(results, model), data_model=i)
         for i, model in enumerate(results.models)

@@ -188,7 +188,7 @@ def describe_chain(chain: Chain, components: Mapping[str, Mapping[str, str]]) ->
     about = components.get(codes[0], {})
     if len(codes) > 1:
         return "-".join(codes)
-    told = about.get("name") or about.get("pdbx_smiles") or about.get("formula")
+    told = about.get("name") or about.get("smiles") or about.get("formula")
     return f"{codes[0]}: {told}" if told else codes[0]
 
 
