@@ -135,7 +135,7 @@ class Way:
 
 
 def way(source: np.ndarray, target: np.ndarray) -> Way:
-    """From places with these numbers to places with those; where a number stands twice in the source, the last counts."""
+    """From places with these numbers to places with those; of places with the same number the last counts."""
     last = np.full(max(source.max(), target.max()) + 1, -1)
     last[source.ravel()] = np.arange(source.size)
     found = last[target]
