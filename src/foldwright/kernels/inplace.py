@@ -11,7 +11,7 @@ from torch import Tensor
 from foldwright.features.af3_batch import AF3Batch
 from foldwright.kernels.fast import Fast
 from foldwright.models.af3.atom_encoder import AtomAttentionEncoder
-from foldwright.models.af3.atom_transformer import AtomWindows
+from foldwright.models.af3.atom_transformer import AtomWindows, PreparedBlock
 from foldwright.models.af3.confidence_head import ConfidenceHead
 from foldwright.models.af3.outputs import ConfidenceLogits
 from foldwright.nn.residual import ResidualBlock
@@ -37,9 +37,9 @@ class CopiedAtoms(Fast, AtomAttentionEncoder):
     """AF3 SI Alg. 5: the atoms that enter its blocks are also what conditions them, and stay."""
 
     def attend(
-        self, q: Float[Tensor, "*batch s 32 c_atom"], windows: AtomWindows, biases: tuple[Tensor, ...]
+        self, q: Float[Tensor, "*batch s 32 c_atom"], windows: AtomWindows, given: tuple[PreparedBlock, ...]
     ) -> Float[Tensor, "*batch s 32 c_atom"]:
-        return super().attend(q.clone(), windows, biases)
+        return super().attend(q.clone(), windows, given)
 
 
 class CopiedSingle(Fast, ConfidenceHead):

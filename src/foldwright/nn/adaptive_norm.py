@@ -1,5 +1,7 @@
 """Layers that another representation conditions: it scales and shifts what goes in, and gates what comes out."""
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -13,6 +15,13 @@ class ScaleLayerNorm(LayerNorm):
     def __init__(self, c: int):
         super().__init__(c)
         self.register_parameter("bias", None)
+
+
+class Modulation(NamedTuple):
+    """What a conditioning does to normalised channels."""
+
+    scale: Float[Tensor, "*batch c_a"]
+    shift: Float[Tensor, "*batch c_a"]
 
 
 class AdaptiveLayerNorm(nn.Module):
@@ -29,9 +38,16 @@ class AdaptiveLayerNorm(nn.Module):
         self.shift = Linear(c_s, c_a, bias=False)
 
     def forward(self, a: Float[Tensor, "*batch c_a"], s: Float[Tensor, "*#batch c_s"]) -> Float[Tensor, "*batch c_a"]:
+        return self.modulate(a, self.condition(s))
+
+    def condition(self, s: Float[Tensor, "*batch c_s"]) -> Modulation:
+        """All that `s` alone decides."""
         s = self.norm(s)
-        a = torch.nn.functional.layer_norm(a, (self.c_a,), eps=self.norm.eps)
-        return torch.sigmoid(self.scale(s)) * a + self.shift(s)
+        return Modulation(torch.sigmoid(self.scale(s)), self.shift(s))
+
+    def modulate(self, a: Float[Tensor, "*batch c_a"], by: Modulation) -> Float[Tensor, "*batch c_a"]:
+        """Seam: the rest."""
+        return by.scale * torch.nn.functional.layer_norm(a, (self.c_a,), eps=self.norm.eps) + by.shift
 
 
 class OutputGate(nn.Module):
@@ -48,7 +64,18 @@ class OutputGate(nn.Module):
     def forward(
         self, update: Float[Tensor, "*batch c_a"], s: Float[Tensor, "*#batch c_s"]
     ) -> Float[Tensor, "*batch c_a"]:
-        return torch.sigmoid(self.gate(s)) * update
+        return self.condition(s) * update
+
+    def condition(self, s: Float[Tensor, "*batch c_s"]) -> Float[Tensor, "*batch c_a"]:
+        """The share of each channel that passes."""
+        return torch.sigmoid(self.gate(s))
+
+
+class TransitionCondition(NamedTuple):
+    """What `s` decides of a conditioned transition."""
+
+    norm: Modulation
+    gate: Float[Tensor, "*batch c_a"]
 
 
 class ConditionedTransition(nn.Module):
@@ -66,7 +93,15 @@ class ConditionedTransition(nn.Module):
         self.output_gate = OutputGate(c_a, c_s)
 
     def forward(self, a: Float[Tensor, "*batch c_a"], s: Float[Tensor, "*#batch c_s"]) -> Float[Tensor, "*batch c_a"]:
-        return self.output_gate(self.positions(self.norm(a, s)), s)
+        return self.conditioned(a, self.condition(s))
+
+    def condition(self, s: Float[Tensor, "*batch c_s"]) -> TransitionCondition:
+        """All that `s` alone decides."""
+        return TransitionCondition(self.norm.condition(s), self.output_gate.condition(s))
+
+    def conditioned(self, a: Float[Tensor, "*batch c_a"], by: TransitionCondition) -> Float[Tensor, "*batch c_a"]:
+        """The rest."""
+        return by.gate * self.positions(self.norm.modulate(a, by.norm))
 
     def positions(self, a: Tensor) -> Tensor:
         """Seam: positions are independent."""

@@ -93,8 +93,8 @@ def test_empty_slots_are_seen_as_released_and_not_as_in_the_paper(tiny):
         torch.manual_seed(1)
         stack, q = random(kind(SMALL)), torch.randn(12, 32, 16)
         other = torch.where(atoms[..., None], q, torch.randn(12, 32, 16))
-        biases = stack.prepare(windows)
-        out, moved = (stack(x, windows.single, biases, windows.layout)[atoms] for x in (q, other))
+        given = stack.prepare(windows)
+        out, moved = (stack(x, given, windows.layout)[atoms] for x in (q, other))
         change[kind] = float((moved - out).abs().max())
     assert change[AtomTransformer] > 1e-3
     assert change[PaperAtomTransformer] == 0

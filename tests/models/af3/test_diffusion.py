@@ -251,7 +251,7 @@ def test_window_attention_equals_the_released_one():
     bias = AtomTransformer(AtomAttention(num_blocks=0)).masked(logits, windows)
     assert 0 < case["in/mask_q"].mean() < 1
     assert 0 < case["in/mask_k"].mean() < 1
-    assert_equal(layer(atoms, c, bias, layout)[:3], case["out"])
+    assert_equal(layer(atoms, layer.condition(c), bias, layout)[:3], case["out"])
 
 
 def test_noise_levels_are_embedded_with_the_released_constants():

@@ -17,7 +17,7 @@ from foldwright.models.af3.atom_layout import (
     tokens_to_queries,
     trimmed,
 )
-from foldwright.models.af3.atom_transformer import AtomTransformer, AtomWindows
+from foldwright.models.af3.atom_transformer import AtomTransformer, AtomWindows, PreparedBlock
 from foldwright.models.af3.config import AtomAttention
 from foldwright.nn.adaptive_norm import ScaleLayerNorm
 from foldwright.nn.linear import Linear
@@ -137,10 +137,10 @@ class AtomAttentionEncoder(nn.Module):
         return AtomWindows(layout=layout, mask=window_mask(batch, layout, c), single=c, pair=p)
 
     def attend(
-        self, q: Float[Tensor, "*batch s 32 c_atom"], windows: AtomWindows, biases: tuple[Tensor, ...]
+        self, q: Float[Tensor, "*batch s 32 c_atom"], windows: AtomWindows, given: tuple[PreparedBlock, ...]
     ) -> Float[Tensor, "*batch s 32 c_atom"]:
         """AF3 SI Alg. 5 line 15."""
-        return self.transformer(q, windows.single, biases, windows.layout) * windows.mask[..., None]
+        return self.transformer(q, given, windows.layout) * windows.mask[..., None]
 
     def aggregate(
         self, q: Float[Tensor, "*batch s 32 c_atom"], layout: AtomLayout, atom_mask: Float[Tensor, "*#batch n 24"]
@@ -207,11 +207,11 @@ class AtomAttentionDecoder(nn.Module):
         a: Float[Tensor, "*batch n c_token"],
         q_skip: Float[Tensor, "*batch s 32 c_atom"],
         windows: AtomWindows,
-        biases: tuple[Tensor, ...],
+        given: tuple[PreparedBlock, ...],
     ) -> Float[Tensor, "*batch n 24 3"]:
         mask = windows.mask[..., None]
         q = (tokens_to_queries(self.token(a), windows.layout) + q_skip) * mask
-        q = self.transformer(q, windows.single, biases, windows.layout) * mask
+        q = self.transformer(q, given, windows.layout) * mask
         return to_tokens(self.out(self.norm(q)), windows.layout)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Float
@@ -12,7 +13,14 @@ from foldwright.features.af3_batch import AtomLayout
 from foldwright.features.batch import TensorGroup
 from foldwright.models.af3.atom_layout import to_keys
 from foldwright.models.af3.config import AtomAttention
-from foldwright.nn.adaptive_norm import AdaptiveLayerNorm, ConditionedTransition, OutputGate, ScaleLayerNorm
+from foldwright.nn.adaptive_norm import (
+    AdaptiveLayerNorm,
+    ConditionedTransition,
+    Modulation,
+    OutputGate,
+    ScaleLayerNorm,
+    TransitionCondition,
+)
 from foldwright.nn.attention import GatedAttention
 from foldwright.nn.linear import Linear
 from foldwright.nn.residual import ResidualBlock
@@ -30,8 +38,24 @@ class AtomWindows(TensorGroup):
     pair: Float[Tensor, "*batch s 32 128 c_atom_pair"]  # p of Alg. 5
 
 
+class WindowCondition(NamedTuple):
+    """What the conditioning of atoms decides of their attention."""
+
+    query: Modulation
+    key: Modulation
+    gate: Float[Tensor, "*batch s 32 c_atom"]
+
+
+class PreparedBlock(NamedTuple):
+    """What one block needs besides the atoms it changes: the same at every noise level and for every sample."""
+
+    bias: Float[Tensor, "*batch s h 32 128"]
+    attention: WindowCondition
+    transition: TransitionCondition
+
+
 class WindowAttention(nn.Module):
-    """Every atom looks at the atoms around its window; `c` conditions what goes in and what comes out.
+    """Every atom looks at the atoms around its window; what is known of atoms conditions what goes in and comes out.
 
     AF3 SI Alg. 24 "AttentionPairBias" with conditioning, as Alg. 7 uses it; the bias holds the mask.
     """
@@ -44,17 +68,21 @@ class WindowAttention(nn.Module):
         self.core = GatedAttention(c_atom, c_atom, c_atom // heads, heads, c_atom, query_bias=True, bias=False)
         self.output_gate = OutputGate(c_atom, c_atom)
 
+    def condition(self, c: Float[Tensor, "*batch s 32 c_atom"]) -> WindowCondition:
+        """All that the conditioning alone decides."""
+        return WindowCondition(self.query_norm.condition(c), self.key_norm.condition(c), self.output_gate.condition(c))
+
     def forward(
         self,
         q: Float[Tensor, "*batch s 32 c_atom"],
-        c: Float[Tensor, "*#batch s 32 c_atom"],
+        by: WindowCondition,
         bias: Float[Tensor, "*#batch s h 32 128"],
         layout: AtomLayout,
     ) -> Float[Tensor, "*batch s 32 c_atom"]:
-        x_q, x_k = self.query_norm(q, c), self.key_norm(q, c)
+        x_q, x_k = self.query_norm.modulate(q, by.query), self.key_norm.modulate(q, by.key)
         # Atoms are projected where they are queries, once, and then gathered as keys of four windows.
         k, v = (self.core.split(to_keys(x, layout)) for x in (self.core.key(x_k), self.core.value(x_k)))
-        return self.output_gate(self.windows(x_q, k, v, bias), c)
+        return by.gate * self.windows(x_q, k, v, bias)
 
     def windows(self, x_q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
         """Seam: windows are independent once keys and values are gathered."""
@@ -76,15 +104,17 @@ class AtomTransformerBlock(ResidualBlock):
         self.attention = WindowAttention(config.c_atom, config.heads)
         self.transition = ConditionedTransition(config.c_atom, config.c_atom, config.transition_factor)
 
+    def prepare(
+        self, c: Float[Tensor, "*batch s 32 c_atom"], bias: Float[Tensor, "*batch s h 32 128"]
+    ) -> PreparedBlock:
+        """Everything that the atoms it changes do not enter."""
+        return PreparedBlock(bias, self.attention.condition(c), self.transition.condition(c))
+
     def forward(
-        self,
-        q: Float[Tensor, "*batch s 32 c_atom"],
-        c: Float[Tensor, "*#batch s 32 c_atom"],
-        bias: Float[Tensor, "*#batch s h 32 128"],
-        layout: AtomLayout,
+        self, q: Float[Tensor, "*batch s 32 c_atom"], given: PreparedBlock, layout: AtomLayout
     ) -> Float[Tensor, "*batch s 32 c_atom"]:
-        q = self.add(q, self.attention(q, c, bias, layout))
-        return self.add(q, self.transition(q, c))
+        q = self.add(q, self.attention(q, given.attention, given.bias, layout))
+        return self.add(q, self.transition.conditioned(q, given.transition))
 
 
 class AtomTransformer(nn.Module):
@@ -100,8 +130,14 @@ class AtomTransformer(nn.Module):
         self.pair_bias = Linear(config.c_atom_pair, config.num_blocks * config.heads, bias=False)
         self.blocks = nn.ModuleList(AtomTransformerBlock(config) for _ in range(config.num_blocks))
 
-    def prepare(self, windows: AtomWindows) -> tuple[Float[Tensor, "*batch s h 32 128"], ...]:
-        """What pairs of atoms, and the mask, add to the logits of each block: the same at every noise level."""
+    def prepare(self, windows: AtomWindows) -> tuple[PreparedBlock, ...]:
+        """Logits of pairs and mask, and what conditions each block: the same at every noise level."""
+        blocks = (cast(AtomTransformerBlock, block) for block in self.blocks)
+        pairs = zip(blocks, self.biases(windows), strict=True)
+        return tuple(block.prepare(windows.single, bias) for block, bias in pairs)
+
+    def biases(self, windows: AtomWindows) -> tuple[Float[Tensor, "*batch s h 32 128"], ...]:
+        """Seam: what pairs of atoms, and the mask, add to the logits of each block."""
         biases = self.pair_bias(self.pair_norm(windows.pair)).unflatten(-1, (-1, self.heads)).movedim((-2, -1), (0, -3))
         return tuple(self.masked(bias.contiguous(), windows) for bias in biases)
 
@@ -115,12 +151,11 @@ class AtomTransformer(nn.Module):
     def forward(
         self,
         q: Float[Tensor, "*batch s 32 c_atom"],
-        c: Float[Tensor, "*#batch s 32 c_atom"],
-        biases: tuple[Tensor, ...],
+        given: tuple[PreparedBlock, ...],
         layout: AtomLayout,
     ) -> Float[Tensor, "*batch s 32 c_atom"]:
-        for block, bias in zip(self.blocks, biases, strict=True):
-            q = block(q, c, bias, layout)
+        for block, of_block in zip(self.blocks, given, strict=True):
+            q = block(q, of_block, layout)
         return q
 
 

@@ -13,7 +13,7 @@ from foldwright.models.af3.atom_encoder import (
     AtomPairEmbedder,
     DiffusionAtomEncoder,
 )
-from foldwright.models.af3.atom_transformer import AtomTransformer, AtomWindows
+from foldwright.models.af3.atom_transformer import AtomTransformer, AtomWindows, PreparedBlock
 from foldwright.models.af3.config import AF3
 from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning
 from foldwright.models.af3.diffusion_transformer import DiffusionTransformer
@@ -27,9 +27,9 @@ class Prepared:
 
     single: Float[Tensor, "*batch n c_s"]  # of the conditioning, before the noise level is added
     windows: AtomWindows
-    encoder_biases: tuple[Tensor, ...]  # per block, [*batch s h 32 128]
+    encoder: tuple[PreparedBlock, ...]
     token_biases: tuple[Tensor, ...]  # per block, [*batch h n n]
-    decoder_biases: tuple[Tensor, ...]  # per block, [*batch s h 32 128]
+    decoder: tuple[PreparedBlock, ...]
     mask: Float[Tensor, "*batch n"]
     atom_mask: Float[Tensor, "*batch n 24"]
 
@@ -81,9 +81,9 @@ class DiffusionModule(nn.Module):
         return Prepared(
             single=self.conditioning.singles(s, target_feat),
             windows=windows,
-            encoder_biases=self.atom_encoder.transformer.prepare(windows),
+            encoder=self.atom_encoder.transformer.prepare(windows),
             token_biases=self.transformer.prepare(z),
-            decoder_biases=self.atom_decoder.transformer.prepare(windows),
+            decoder=self.atom_decoder.transformer.prepare(windows),
             mask=batch.tokens.mask.to(z),
             atom_mask=batch.atom_mask.to(z),
         )
@@ -108,8 +108,8 @@ class DiffusionModule(nn.Module):
         windows, encoder = prepared.windows, self.atom_encoder
         s = self.conditioning(prepared.single, t_hat)
         q = encoder.place(r * prepared.atom_mask[..., None], windows)
-        q = encoder.attend(q, windows, prepared.encoder_biases)
+        q = encoder.attend(q, windows, prepared.encoder)
         a = encoder.aggregate(q, windows.layout, prepared.atom_mask)
         a = a + self.single(self.single_norm(s))
         a = self.transformer(a, s, prepared.token_biases, prepared.mask)
-        return self.atom_decoder(self.norm(a), q, windows, prepared.decoder_biases)
+        return self.atom_decoder(self.norm(a), q, windows, prepared.decoder)
