@@ -20,13 +20,17 @@ class Jackhmmer:
 
 @dataclass(frozen=True, kw_only=True)
 class Nhmmer:
-    """nhmmer for RNA (AF3 SI 2.2); queries below 50 nucleotides pass the third filter more easily."""
+    """nhmmer for RNA (AF3 SI 2.2); queries below 50 nucleotides pass the third filter more easily.
+
+    aligner  what lays the hits over the whole query
+    """
 
     e_value: float = 1e-3
     incE: float = 1e-3
     F3: float = 1e-5
     F3_short: float = 0.02
     short: int = 50  # nucleotides
+    aligner: str = "hmmalign"
 
 
 @dataclass(frozen=True, kw_only=True)

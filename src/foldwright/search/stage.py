@@ -27,7 +27,7 @@ class ChainSearch:
     """What was found for one sequence.
 
     alignment      the rows of all databases in the order of the recipe, none twice; the first is the query
-    candidates     rows among which pairing looks for species; None if the recipe has none
+    candidates     rows among which pairing looks for species, equal ones of several; None if the recipe has none
     template_hits  structures in the order of their database, not yet filtered
     record         what was searched, how, and with what result
     """
@@ -54,18 +54,36 @@ def search_chains(
     return [finished[sequence] for sequence in sequences]
 
 
+def search_templates_of(
+    rows: Sequence[Alignment], options: SearchOptions, report: Report | None = None
+) -> list[ChainSearch | Exception]:
+    """The same of the steps that find templates alone, with the profiles of these rows in the place of earlier steps'.
+
+    Raises InputError if nothing can be searched: a program or a database is missing.
+    """
+    steps = [planned for planned in planned_steps(options) if planned.step.gives == ("templates",)]
+    searching = _Searching(Cache(options.cache_folder), options, report or _silent)
+    names = [own.letters.tobytes() + own.deletions.tobytes() for own in rows]
+    alive = {name: _Chain(own.query, profile=own) for name, own in zip(names, rows, strict=True)}
+    for planned in steps:
+        searching.run(planned, [chain for chain in alive.values() if chain.error is None])
+    finished = {name: chain.finish(options, steps) for name, chain in alive.items()}
+    return [finished[name] for name in names]
+
+
 @dataclass
 class _Chain:
-    """What is known of one sequence so far."""
+    """What is known of one sequence so far; `profile` is what it is searched with if that was given."""
 
     sequence: str
+    profile: Alignment | None = None
     found: dict[str, Found] = field(default_factory=dict)
     records: list[dict[str, Any]] = field(default_factory=list)
     error: Exception | None = None
 
     def query(self, planned: PlannedStep) -> Query:
         step = planned.step
-        rows = self.found[step.profile].alignment if step.profile else None
+        rows = self.profile or self.found[step.profile].alignment if step.profile else None
         if rows is not None:
             rows = rows.unique()
             rows = rows.rows(range(min(len(rows), step.max_profile_rows or len(rows))))
@@ -75,17 +93,27 @@ class _Chain:
         if self.error is not None:
             return self.error
         return ChainSearch(
-            alignment=self._merged(steps, "rows") or Alignment.of_query(self.sequence),
-            candidates=self._merged(steps, "candidates"),
+            alignment=self._merged(steps) or Alignment.of_query(self.sequence),
+            candidates=self._candidates(steps),
             template_hits=tuple(hit for found in self.found.values() for hit in found.template_hits),
             record=chain_record(options, self.records),
         )
 
-    def _merged(self, steps: Sequence[PlannedStep], gives: str) -> Alignment | None:
-        """The rows of the steps that give these, the query once."""
-        parts = [self.found[s.step.name].alignment for s in steps if gives in s.step.gives]
-        rows = [part for part in parts if part is not None]
+    def _candidates(self, steps: Sequence[PlannedStep]) -> Alignment | None:
+        """The query once and all rows: two species may have the same residues, and each of them pairs."""
+        rows = self._parts(steps, "candidates")
+        below = [part.rows(range(1, len(part))) for part in rows if len(part) > 1]
+        return Alignment.concatenate([rows[0].rows([0]), *below]) if rows else None
+
+    def _merged(self, steps: Sequence[PlannedStep]) -> Alignment | None:
+        """The rows of the alignment, none twice."""
+        rows = self._parts(steps, "rows")
         return Alignment.concatenate(rows).unique() if rows else None
+
+    def _parts(self, steps: Sequence[PlannedStep], gives: str) -> list[Alignment]:
+        """The answers of the steps that give these."""
+        parts = [self.found[s.step.name].alignment for s in steps if gives in s.step.gives]
+        return [part for part in parts if part is not None]
 
 
 @dataclass(frozen=True)

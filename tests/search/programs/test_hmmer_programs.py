@@ -64,3 +64,23 @@ def test_rna_is_searched_on_its_own_strand_and_short_queries_less_strictly(tmp_p
     assert [one.alignment.query for one in found] == [short, long]
     assert [d.split("/")[0] for d in found[1].alignment.descriptions] == ["query", "same"]
     assert [d.split("/")[0] for d in found[0].alignment.descriptions] == ["query", "short"]
+
+
+def test_rna_hits_are_laid_over_the_query_with_their_insertions(tmp_path):
+    rng = np.random.default_rng(1)
+    query, noise = ("".join(rng.choice(list("ACGU"), size)) for size in (120, 2000))
+    relative = query[10:60] + "GAUUA" + query[60:110]
+    path = tmp_path / "rna.fasta"
+    path.write_text(f">noise\n{noise}\n>relative\n{noise[:200]}{relative}{noise[200:400]}\n")
+    (found,) = NhmmerInProcess().run([Query(query)], [Database("rna", path)], Nhmmer(), None, threads=1)
+    rows = found.alignment
+    start, end = map(int, rows.descriptions[1].split()[0].partition("/")[2].split("-"))
+    assert abs(start - 201) < 5
+    aligned = rows.sequences[1].replace("-", "")
+    assert len(aligned) + rows.deletions[1].sum() == end - start + 1
+    assert rows.sequences[1][20:50] == query[20:50]
+    assert rows.sequences[1][70:100] == query[70:100]
+    assert rows.deletions[1][50:70].sum() == 5
+    assert rows.sequences[0] == query
+    (alone,) = NhmmerInProcess().run([Query(query)], [Database("rna", path)], Nhmmer(), 1, threads=1)
+    assert len(alone.alignment) == 1

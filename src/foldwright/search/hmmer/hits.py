@@ -88,6 +88,13 @@ class Hits:
         names = [f"{_named(hit, domain)} {_described(hit)}" for hit, domain in chosen]
         return Alignment.concatenate([first, Alignment.of_letters(letters, deletions, names)]) if chosen else first
 
+    def residues(self) -> list[tuple[str, str]]:
+        """Description and residues of every included domain, at most `max_hits`, insertions among them."""
+        return [
+            (f"{_named(hit, domain)} {_described(hit)}", domain.alignment.target_sequence.replace("-", "").upper())
+            for hit, domain in islice(self._included(), self.max_hits)
+        ]
+
     def stockholm_text(self) -> str:
         """The alignment as the program writes it with -A, all columns; `max_hits` does not apply."""
         text = io.BytesIO()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from foldwright.io.alignment import Alignment
 from foldwright.search.found import Database, Found, Query
-from foldwright.search.hmmer import JackhmmerOptions, NhmmerOptions, hits, jackhmmer, nhmmer, queries
+from foldwright.search.hmmer import JackhmmerOptions, NhmmerOptions, hits, hmmalign, jackhmmer, nhmmer, queries
 from foldwright.search.parameters import Hmmsearch, Jackhmmer, Nhmmer
 from foldwright.search.programs.installed import one_file
 from foldwright.search.template_search import search_templates
@@ -70,7 +70,9 @@ class NhmmerInProcess(InProcess):
                 max_hits=_below(max_rows),
             )
             results = nhmmer.run(_named(group), database.path, options, threads) if group else ()
-            found |= {query.sequence: _rows(result, max_rows) for query, result in zip(group, results, strict=True)}
+            found |= {
+                query.sequence: _realigned(result, max_rows) for query, result in zip(group, results, strict=True)
+            }
         return iter([found[query.sequence] for query in queries])
 
 
@@ -98,6 +100,13 @@ def _named(asked: Sequence[Query]) -> list[queries.Query]:
 def _below(max_rows: int | None) -> int | None:
     """How many rows may stand below the query."""
     return None if max_rows is None else max(1, max_rows - 1)
+
+
+def _realigned(found: hits.Hits, max_rows: int | None) -> Found:
+    """Hits laid over the whole query once more: nhmmer's own alignments end where the likeness does (AF3 SI 2.2)."""
+    below = [] if max_rows == 1 else found.residues()
+    names, rows = [name for name, _ in below], [row for _, row in below]
+    return Found(hmmalign.run(found.query, rows, names, found.profile.alphabet))
 
 
 def _rows(found: hits.Hits, max_rows: int | None) -> Found:
