@@ -27,6 +27,8 @@ FILES = {"structure": "model.cif", "confidences": "confidences.json", "summary":
 MOST_SHOWN = 10  # samples that a page carries whole
 MOST_PAIRS = 40_000_000  # of tokens, in all that it carries: a browser has to hold them
 
+CLASHES = "Chains of the best model run through each other: its place in the ranking and its interfaces mean little."
+
 Record = Mapping[str, Any]
 
 
@@ -110,6 +112,12 @@ class ComplexResults(Results):
     def unit(self) -> str:
         return "token"
 
+    @property
+    def remark(self) -> str:
+        """What every reader has to know: that of a run, or that chains run through each other."""
+        clash = self.models[0].scores.get("has_clash")
+        return super().remark or (CLASHES if clash else "")
+
 
 def is_complex_folder(folder: Path) -> bool:
     """Whether AlphaFold 3, or Foldwright in its way, wrote structures here."""
@@ -132,9 +140,9 @@ def read_complex(folder: Path) -> ComplexResults:
     """
     run, status, execution = (read_json(folder / f"{name}.json") or {} for name in ("run", "status", "execution"))
     data = next((read_json(path) or {} for path in sorted(folder.glob("*_data.json"))), {})
+    run = run or {"chains": entity_records(data)}
     summaries = {path: _summary(path) for path in sample_folders(folder)}
-    scores = _ranking_scores(folder)
-    values = {path.name: scores.get(path.name, _score(summary)) for path, summary in summaries.items()}
+    values = _values(folder, summaries)
     order = sorted(summaries, key=lambda path: -values[path.name])
     records = _Records(run.get("predictions") or {}, execution.get("predictions") or {})
     models: list[Sample] = []
@@ -155,6 +163,49 @@ def read_complex(folder: Path) -> ComplexResults:
     )
 
 
+def best_sample(folder: Path) -> Listed:
+    """What the small files say of the best sample.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    summaries = {path: _summary(path) for path in sample_folders(folder)}
+    values = _values(folder, summaries)
+    best = max(summaries, key=lambda path: values[path.name])
+    return _read_listed(best, summaries[best], _Records({}, {}))
+
+
+def _values(folder: Path, summaries: Mapping[Path, Record]) -> dict[str, float]:
+    """What samples are ranked by, as exactly as it is known."""
+    scores = _ranking_scores(folder)
+    return {
+        path.name: scores.get(path.name, float(found.get("ranking_score") or 0)) for path, found in summaries.items()
+    }
+
+
+def entity_records(data: Record) -> list[Record]:
+    """What the input after the search says of rows and templates, in the form of run.json."""
+    return [
+        {
+            "chain": ids if isinstance(ids := about.get("id", ""), str) else ", ".join(ids),
+            "residues": len(about["sequence"]),
+            "msa": "given" if about.get("unpairedMsa") else "none",
+            "alignment_rows": (about.get("unpairedMsa") or "").count(">"),
+            "templates": {"used": list(_templates(about))},
+        }
+        for entity in data.get("sequences") or ()
+        for kind, about in entity.items()
+        if kind in ("protein", "rna")
+    ]
+
+
+def _templates(about: Record) -> Iterator[Record]:
+    for template in about.get("templates") or ():
+        name = (template.get("mmcif") or "").lstrip().partition("\n")[0].removeprefix("data_").strip()
+        file = template.get("mmcifPath") or "in the input"
+        yield {"name": name or file, "file": file, "residues": len(template.get("queryIndices") or ())}
+
+
 @dataclass(frozen=True)
 class _Records:
     """What run.json and execution.json say of each sample; of another program's folder, nothing."""
@@ -165,10 +216,6 @@ class _Records:
     def of(self, folder: Path) -> tuple[Record, Record]:
         times = self.times.get(folder.name) or {}
         return self.about.get(folder.name) or {}, times.get("stages", times)
-
-
-def _score(summary: Record) -> float:
-    return float(summary.get("ranking_score") or 0)
 
 
 def _ranking_scores(folder: Path) -> dict[str, float]:
@@ -224,7 +271,7 @@ def _read_listed(folder: Path, summary: Record, records: _Records) -> Listed:
 
 @dataclass(frozen=True, kw_only=True)
 class Listed(Model):
-    """A sample that is listed only."""
+    """A sample by its small files alone."""
 
     files: Mapping[str, str]
 
@@ -288,7 +335,7 @@ def _square(rows: Any, size: int) -> Float[np.ndarray, "n n"]:
 def _whole(summary: Record) -> dict[str, Any]:
     """The scores of the whole complex."""
     names = ("ptm", "iptm", "ranking_score", "fraction_disordered", "has_clash")
-    return {name: summary.get(name) for name in names}
+    return {name: summary.get(name) for name in names} | {"chain_ids": summary.get("chain_ids") or ()}
 
 
 def _scores(summary: Record, atoms: ComplexStructure) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Area:
     points: Float[np.ndarray, "k 2"]
     colour: str
     opacity: Number = 1.0
+    label: str = ""  # for scripts
 
 
 @dataclass(frozen=True, kw_only=True)

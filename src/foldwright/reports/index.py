@@ -10,12 +10,13 @@ from urllib.parse import quote
 
 from foldwright.errors import InputError
 from foldwright.io.atomic import atomic_write
+from foldwright.reports.complexes import best_sample, is_complex_folder
 from foldwright.reports.folders import is_job_folder
 from foldwright.reports.markup import Markup, html, tag
 from foldwright.reports.page import asset, document, footer
 from foldwright.reports.results import read_json
 
-WAITING, DAMAGED = "waiting", "damaged"
+WAITING, DAMAGED, DONE = "waiting", "damaged", "done"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,8 @@ def _row_or_why(folder: Path, entry: Mapping[str, Any]) -> Row:
 
 
 def _row(folder: Path, entry: Mapping[str, Any]) -> Row:
+    if is_complex_folder(folder):
+        return _complex_row(folder, entry)
     run, status, ranking = (read_json(folder / f"{name}.json") or {} for name in ("run", "status", "ranking"))
     best = next(iter(ranking.get("order", ())), "")
     chains = run.get("chains") or []
@@ -85,6 +88,25 @@ def _row(folder: Path, entry: Mapping[str, Any]) -> Row:
         best=best,
         record=record,
         warnings=len(run.get("warnings") or ()) + ("remark" in record),
+        has_report=(folder / "report.html").is_file(),
+    )
+
+
+def _complex_row(folder: Path, entry: Mapping[str, Any]) -> Row:
+    """A job of AlphaFold 3, from the summaries of its samples."""
+    run, status = (read_json(folder / f"{name}.json") or {} for name in ("run", "status"))
+    best = best_sample(folder)
+    record = run.get("predictions", {}).get(best.name, {})
+    chains = best.scores["chain_ids"]
+    return Row(
+        name=folder.name,
+        state=status.get("status", DONE),
+        why=status.get("why", ""),
+        residues=entry.get("residues") or len(chains),
+        chains=len(set(chains)),
+        best=best.name,
+        record=best.scores | record,
+        warnings=len(run.get("warnings") or ()) + ("remark" in record) + bool(best.scores["has_clash"]),
         has_report=(folder / "report.html").is_file(),
     )
 

@@ -16,10 +16,10 @@ Values = Sequence[Sequence[float | None]]
 def complex_tables(results: ComplexResults, model: Sample) -> Iterator[Markup]:
     """Everything that is known of chains, and of each two."""
     yield _chains(results, model)
-    for matrix in MATRICES:
-        values: Values | None = model.scores.get(matrix.key)
-        if values and len(results.chains) > 1:
-            yield _matrix(f"{matrix.label} of {model.name}", matrix, results.chains, values)
+    if len(results.chains) > 1:
+        known = [matrix for matrix in MATRICES if model.scores.get(matrix.key)]
+        tables = (_matrix(matrix, results.chains, model.scores[matrix.key]) for matrix in known)
+        yield tag("div", *tables, class_="matrices")
 
 
 def _chains(results: ComplexResults, model: Sample) -> Markup:
@@ -40,8 +40,9 @@ def _chains(results: ComplexResults, model: Sample) -> Markup:
     return table(f"Chains of {model.name}; ipTM is the mean over all other chains", head, rows)
 
 
-def _matrix(caption: str, matrix: Matrix, chains: Sequence[Chain], values: Values) -> Markup:
-    """Rows are laid in place, columns looked at."""
+def _matrix(matrix: Matrix, chains: Sequence[Chain], values: Values) -> Markup:
+    """One table; a cell chooses its two chains."""
+    caption = matrix.label
     titles = tag("tr", tag("th", "", scope="col"), *(tag("th", chain.name, scope="col") for chain in chains))
     lines = [
         tag(
@@ -70,8 +71,11 @@ def _number(value: float | None, digits: int) -> str | None:
 def count_chains(chains: Sequence[Chain]) -> str:
     """So many chains, and of which kinds where there are several."""
     kinds = [chain.kind for chain in chains]
-    counts = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
     text = "1 chain" if len(chains) == 1 else f"{len(chains)} chains"
     if not any(chain.places for chain in chains):
         return text
-    return f"{text}: {', '.join(f'{count} {kind}' for kind, count in counts.items())}"
+    return f"{text}: {', '.join(_count(kinds.count(kind), kind) for kind in dict.fromkeys(kinds))}"
+
+
+def _count(number: int, kind: str) -> str:
+    return f"{number} {kind}s" if number > 1 and kind.islower() else f"{number} {kind}"

@@ -17,6 +17,7 @@ from jaxtyping import Float
 import foldwright
 from foldwright.io.atomic import atomic_write
 from foldwright.reports.alignments import Depth, depths_of
+from foldwright.reports.complexes import Sample
 from foldwright.reports.folders import read_folder
 from foldwright.reports.markup import Markup, tag
 from foldwright.reports.palette import style_sheet
@@ -159,6 +160,18 @@ def _model_data(model: Model) -> dict[str, Any]:
         "plddt": [round(float(value), 1) for value in model.plddt],
         "max_pae": None if model.pae is None else model.max_pae,
         "has_contacts": model.contacts is not None,
+    } | _complex_data(model)
+
+
+def _complex_data(model: Model) -> dict[str, Any]:
+    """The lowest and highest pLDDT of each token's atoms, and the mean over atoms."""
+    if not isinstance(model, Sample):
+        return {}
+    low, high = model.tokens.ranges(model.atoms.b_factors)
+    return {
+        "mean_plddt": round(model.scores["mean_plddt"], 1),
+        "low": [round(float(value), 1) for value in low],
+        "high": [round(float(value), 1) for value in high],
     }
 
 

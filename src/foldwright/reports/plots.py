@@ -8,10 +8,17 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from foldwright.reports.alignments import IDENTITIES, Depth
+from foldwright.reports.complexes import Sample
 from foldwright.reports.drawing import Area, Axes, Drawing, Line, Number, Picture, Text
-from foldwright.reports.palette import CLASSES, confidence_class, ramp_pixels
+from foldwright.reports.maps import chain_names, chain_pair_plot, contact_plot, pae_plot
+from foldwright.reports.palette import CLASSES, confidence_class
 from foldwright.reports.results import Chain, Model, Results
-from foldwright.reports.words import describe_depth, describe_errors, describe_plddt, describe_recycling
+from foldwright.reports.words import (
+    MATRICES,
+    describe_depth,
+    describe_plddt,
+    describe_recycling,
+)
 
 LEFT, RIGHT, TOP, BOTTOM = 58, 20, 26, 44  # margins around axes
 
@@ -20,6 +27,7 @@ def plddt_plot(results: Results, width: Number = 900, height: Number = 250) -> D
     """pLDDT of every model along the residues, the best one last and on top."""
     axes = _axes(width, height, (0.5, results.size + 0.5), (0, 100))
     shapes = [axes.band(low, high, f"class{i}", 0.16) for i, (low, high, _) in enumerate(CLASSES)]
+    shapes += _atom_range(axes, results.models[0])
     places = np.arange(1, results.size + 1)
     lines = [
         Line(points=axes.points(places, model.plddt), label=f"m{i}", colour="ink" if i == 0 else "quiet", width=1.5)
@@ -36,23 +44,14 @@ def plddt_plot(results: Results, width: Number = 900, height: Number = 250) -> D
     )
 
 
-def pae_plot(results: Results, model: Model, palette: str, size: Number = 460) -> Drawing:
-    """The predicted aligned error: row aligned on, column scored."""
-    assert model.pae is not None
-    n, inner = results.size, size - LEFT - 24
-    axes = Axes(left=LEFT, top=TOP, width=inner, height=inner, x_range=(0.5, n + 0.5), y_range=(n + 0.5, 0.5))
-    pixels = ramp_pixels(model.pae, model.max_pae, palette)
-    picture = Picture(left=axes.left, top=axes.top, width=inner, height=inner, pixels=pixels)
-    borders = [axes.rule(chain.start + 0.5, "ink", 0.8) for chain in results.chains[1:]]
-    borders += [Line(points=axes.points(axes.x_range, chain.start + 0.5), width=0.8) for chain in results.chains[1:]]
-    key, shapes = _ramp_key(axes, model.max_pae, palette), _chain_names(axes, results.chains)
-    return Drawing(
-        width=size,
-        height=TOP + inner + 88,
-        title=f"Predicted aligned error, {model.name}",
-        description=describe_errors(model.pae, results.chains),
-        shapes=[picture, *borders, *shapes, *axes.frame(f"scored {results.unit}", f"aligned {results.unit}"), *key],
-    )
+def _atom_range(axes: Axes, model: Model) -> list[Area]:
+    """From the lowest to the highest atom of each token, where a network judges atoms."""
+    if not isinstance(model, Sample):
+        return []
+    low, high = model.tokens.ranges(model.atoms.b_factors)
+    places = np.arange(1, len(low) + 1)
+    outline = np.concatenate([axes.points(places, high), axes.points(places[::-1], low[::-1])])
+    return [Area(points=outline, colour="quiet", opacity=0.35, label="range")]
 
 
 def coverage_plot(depth: Depth, width: Number = 900, height: Number = 210) -> Drawing:
@@ -136,6 +135,11 @@ def all_plots(results: Results, depths: Sequence[Depth], palette: str) -> Mappin
         found[f"{model.name}_backbone"] = backbone_plot(results, model)
         if model.pae is not None:
             found[f"{model.name}_pae"] = pae_plot(results, model, palette)
+        if model.contacts is not None:
+            found[f"{model.name}_contacts"] = contact_plot(results, model, palette)
+        for matrix in MATRICES if len(results.chains) > 1 else ():
+            if matrix.key in model.scores:
+                found[f"{model.name}_{matrix.key}"] = chain_pair_plot(results, model, matrix, palette)
     found |= {f"coverage_{depth.chain.replace(', ', '')}_{depth.kind}": coverage_plot(depth) for depth in depths}
     if any(model.record.get("moved_angstrom") for model in results.models):
         found["recycling"] = recycling_plot(results.models)
@@ -155,31 +159,7 @@ def _along(results: Results) -> str:
 
 
 def _borders(axes: Axes, chains: Sequence[Chain]) -> list[Line | Text]:
-    return [axes.rule(chain.start + 0.5, "ink", 0.8) for chain in chains[1:]] + _chain_names(axes, chains)
-
-
-def _chain_names(axes: Axes, chains: Sequence[Chain]) -> list[Text]:
-    """Names over the middle of each chain, where there are several and they fit."""
-    if len(chains) == 1:
-        return []
-    middles = [(chain, float(axes.x((chain.start + chain.stop + 1) / 2))) for chain in chains]
-    return [
-        Text(x=x, y=axes.top - 8, text=chain.name, anchor="middle")
-        for chain, x in middles
-        if chain.size / abs(axes.x_range[1] - axes.x_range[0]) * axes.width > 8 * len(chain.name)
-    ]
-
-
-def _ramp_key(axes: Axes, top: Number, palette: str) -> list[Picture | Text]:
-    """The colours of the errors under the axes."""
-    pixels = ramp_pixels(np.linspace(0, top, 128)[None], top, palette)
-    y = axes.bottom + 50
-    return [
-        Picture(left=axes.left + 30, top=y, width=axes.width - 90, height=10, pixels=pixels),
-        Text(x=axes.left + 24, y=y + 10, text="0", anchor="end", colour="quiet"),
-        Text(x=axes.right - 54, y=y + 10, text=f"{top:.0f} Å", colour="quiet"),
-        Text(x=axes.left + axes.width / 2, y=y + 28, text="expected position error", anchor="middle", colour="quiet"),
-    ]
+    return [axes.rule(chain.start + 0.5, "ink", 0.8) for chain in chains[1:]] + chain_names(axes, chains)
 
 
 def _dot(at: Float[np.ndarray, " 2"], radius: Number = 3.5, colour: str = "ink") -> Area:

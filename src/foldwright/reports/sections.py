@@ -42,7 +42,8 @@ def _facts(results: Results) -> Iterator[str]:
     if results.models:
         yield "1 model" if len(results.models) == 1 else f"{len(results.models)} models"
         rows = results.models[0].record.get("msa_rows")
-        yield f"{rows:,} sequences in the alignment" if rows and rows > 1 else "no alignment"
+        if rows is not None or results.run.get("versions"):
+            yield f"{rows:,} sequences in the alignment" if rows and rows > 1 else "no alignment"
     if seconds := execution.total_seconds(results):
         yield execution.in_words(seconds)
 
@@ -101,10 +102,12 @@ def ranking(results: Results) -> Markup:
     keep = [i for i, name in enumerate(head) if i < 2 or any(row[i] is not None for row in rows)]
     keep = [i for i in keep if not (head[i] == "mean pLDDT" and results.ranked_by == "mean pLDDT")]
     caption = f"Models by {results.ranked_by}, best first"
+    more = f"This page carries the best {len(results.models)}; the others are listed." if results.others else None
     return section(
         "ranking",
         "Models",
         table(caption, [head[i] for i in keep], [[row[i] for i in keep] for row in rows]),
+        tag("p", more, class_="quiet") if more else None,
     )
 
 
@@ -193,8 +196,10 @@ def _both(pair: Mapping[str, Any], name: str) -> object:
     return html(text, tag("small", f" → {_number(there, digits)} ← {_number(back, digits)}", class_="ways"))
 
 
-def alignments(results: Results, depths: Sequence[Depth]) -> Markup:
+def alignments(results: Results, depths: Sequence[Depth]) -> Markup | None:
     """What is known of relatives: sources, depth, pairing."""
+    if not depths and not evidence.chain_records(results):
+        return None
     source = [
         [f"chain {chain['chain']}", chain.get("residues"), evidence.alignment_source(chain), _rows(chain)]
         for chain in evidence.chain_records(results)
@@ -237,10 +242,12 @@ def _swatch(colour: str, name: str) -> Markup:
     return html(tag("span", class_=f"swatch b-{colour}", aria_hidden="true"), " ", name)
 
 
-def templates(results: Results) -> Markup:
+def templates(results: Results) -> Markup | None:
     """Which structures of relatives were used, and which were not and why."""
+    if not evidence.chain_records(results):
+        return None
     used, rejected = list(evidence.templates_used(results)), list(evidence.templates_rejected(results))
-    read = results.models[0].record.get("templates_used", 0) if results.models else 0
+    read = results.models[0].record.get("templates_used", len(used)) if results.models else 0
     says = f"The best model read {read}." if read else "The best model read no template."
     return section(
         "templates",
@@ -313,8 +320,10 @@ def _relaxed(record: Mapping[str, Any]) -> Iterator[str | None]:
     yield _number((record.get("displacement") or {}).get("rmsd"), 2)
 
 
-def how(results: Results) -> Markup:
-    """Command, times, machine, versions."""
+def how(results: Results) -> Markup | None:
+    """Command, times, machine, versions; of another program's results nothing is known."""
+    if not results.run.get("versions") and not results.machine and not results.status:
+        return None
     command = execution.command(results)
     facts = [tag("div", tag("dt", name), tag("dd", text)) for name, text in execution.facts(results)]
     head, times = execution.stages(results)

@@ -75,6 +75,7 @@ def _area(shape: Area, colours: Colours) -> Markup:
         fill=colours[shape.colour] if colours else None,
         class_=None if colours else f"f-{shape.colour}",
         opacity=None if shape.opacity == 1 else shape.opacity,
+        data_label=shape.label or None,
     )
 
 

@@ -132,7 +132,7 @@ class Matrix:
 
 MATRICES = (
     Matrix("chain_pair_iptm", "ipTM of each two chains", 1.0, 0.0, 2),
-    Matrix("chain_pair_pae_min", "Lowest expected error between each two chains in Å", 0.0, 31.75, 1),
+    Matrix("chain_pair_pae_min", "Lowest expected error in Å, row laid in place", 0.0, 31.75, 1),
 )
 
 PAIR_SCORES = ("iptm", "ipsae", "pdockq", "pdockq2", "lis", "contacts", "interface_plddt", "mean_pae", "min_pae")

@@ -33,11 +33,22 @@ class Curve {
 
   /** The chosen model's line in front, the others in the background. */
   choose() {
-    for (const line of this.picture.querySelectorAll("[data-label]")) {
+    this.drawRange();
+    for (const line of this.picture.querySelectorAll("[data-label^=m]")) {
       const isChosen = line.dataset.label === `m${state.model}`;
       line.setAttribute("class", isChosen ? "s-ink" : "s-line");
       if (isChosen) this.bands[0].before(line);
     }
+  }
+
+  /** From the lowest to the highest atom of each token. */
+  drawRange() {
+    const area = this.picture.querySelector("[data-label=range]");
+    const { low, high } = DATA.models[state.model];
+    if (!area) return;
+    const y = (value) => this.bottom + ((this.top - this.bottom) * value) / 100;
+    const points = (values) => values.map((value, i) => `${this.place(i + 0.5).toFixed(1)} ${y(value).toFixed(1)}`);
+    area.setAttribute("d", `M${[...points(high), ...points(low).reverse()].join("L")}Z`);
   }
 
   mark() {

@@ -17,8 +17,10 @@ function errorBetween(row, column) {
 }
 
 function confidenceWords(residue) {
-  const value = DATA.models[state.model].plddt[residue];
-  return `pLDDT ${value.toFixed(1)} (${CLASS_NAMES[confidenceClass(value)]})`;
+  const { plddt, low, high } = DATA.models[state.model];
+  const value = plddt[residue];
+  const atoms = low && low[residue] < high[residue] ? `; atoms ${low[residue].toFixed(1)} to ${high[residue].toFixed(1)}` : "";
+  return `pLDDT ${value.toFixed(1)} (${CLASS_NAMES[confidenceClass(value)]}${atoms})`;
 }
 
 function hoverWords({ row, column }) {
@@ -47,12 +49,12 @@ function writeWords() {
 }
 
 function describeModel() {
-  const plddt = DATA.models[state.model].plddt;
+  const { plddt, mean_plddt: overAtoms } = DATA.models[state.model];
   const shares = CLASS_NAMES.map((name, i) => {
     const share = plddt.filter((value) => confidenceClass(value) === i).length / plddt.length;
     return `${Math.round(100 * share)}% ${name}`;
   });
-  return `${DATA.models[state.model].name}: mean pLDDT ${mean(plddt).toFixed(1)}; ${shares.join(", ")}.`;
+  return `${DATA.models[state.model].name}: mean pLDDT ${(overAtoms ?? mean(plddt)).toFixed(1)}; ${shares.join(", ")}.`;
 }
 
 /** Every residue with its pLDDT, made when it is asked for. */
@@ -60,7 +62,9 @@ function residueTable() {
   const table = document.createElement("table");
   table.createCaption().textContent = `pLDDT of every ${DATA.unit}, ${DATA.models[state.model].name}`;
   const head = table.createTHead().insertRow();
-  for (const title of [DATA.unit, "pLDDT", "confidence"]) {
+  const { low, high } = DATA.models[state.model];
+  const more = (i) => (low ? [low[i].toFixed(1), high[i].toFixed(1)] : []);
+  for (const title of [DATA.unit, "pLDDT", "confidence", ...(low ? ["lowest atom", "highest atom"] : [])]) {
     const cell = document.createElement("th");
     cell.scope = "col";
     cell.textContent = title;
@@ -69,7 +73,7 @@ function residueTable() {
   const body = table.createTBody();
   DATA.models[state.model].plddt.forEach((value, i) => {
     const row = body.insertRow();
-    for (const text of [residueName(i), value.toFixed(1), CLASS_NAMES[confidenceClass(value)]]) {
+    for (const text of [residueName(i), value.toFixed(1), CLASS_NAMES[confidenceClass(value)], ...more(i)]) {
       row.insertCell().textContent = text;
     }
   });
