@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from foldwright.io.complex_job import RNA, ComplexJob, Protein
 BUCKETS = (128, 256, 384, 512, 768, 1024, 1280, 1536, 2048, 2560, 3072, 3584, 4096, 4608, 5120)
 
 Arrays = dict[str, np.ndarray]
+T = TypeVar("T")
 
 
 def featurise(job: ComplexJob, components: Components, seed: int, buckets: Sequence[int] | None = None) -> Arrays:
@@ -62,13 +64,13 @@ class Prepared:
     table: TokenTable
     num_tokens: int  # with padding
 
-    def draw(self, seed: int) -> Arrays:
+    def draw(self, seed: int, threads: int = 1) -> Arrays:
         """All features for one seed."""
-        return self.features_of(self.conformers(seed))
+        return self.features_of(self.conformers(seed, threads))
 
-    def conformers(self, seed: int) -> list[Conformer]:
+    def conformers(self, seed: int, threads: int = 1) -> list[Conformer]:
         """The reference conformer of every residue for one seed; each says where it comes from."""
-        return conformers(residues_of(self.table), seed)
+        return conformers(residues_of(self.table), seed, threads)
 
     def features_of(self, conformers: Sequence[Conformer]) -> Arrays:
         """All features, given the reference conformers."""
@@ -142,13 +144,21 @@ def rows_of(chain: ChainTokens) -> ChainRows:
         InputError: they are still to be searched.
     """
     entity = chain.entity
-    known: Mapping[str, object] = {}
-    if isinstance(entity, Protein):
-        known = {"unpaired": entity.unpaired_msa, "paired": entity.paired_msa, "templates": entity.templates}
-    elif isinstance(entity, RNA):
-        known = {"unpaired": entity.unpaired_msa}
-    missing = [name for name, value in known.items() if value is None]
-    if missing:
-        message = f"chain {chain.id} has no {' and no '.join(missing)} alignment yet"
-        raise InputError(message, field="unpairedMsa", remedy="Search first.")
-    return ChainRows(kind=chain.kind, sequence=chain.sequence, entity=chain.entity_number, name=chain.id, **known)
+    rows = ChainRows(kind=chain.kind, sequence=chain.sequence, entity=chain.entity_number, name=chain.id)
+    if isinstance(entity, RNA):
+        return replace(rows, unpaired=_given(entity.unpaired_msa, chain, "unpairedMsa"))
+    if not isinstance(entity, Protein):
+        return rows
+    return replace(
+        rows,
+        unpaired=_given(entity.unpaired_msa, chain, "unpairedMsa"),
+        paired=_given(entity.paired_msa, chain, "pairedMsa"),
+        templates=_given(entity.templates, chain, "templates"),
+    )
+
+
+def _given(value: T | None, chain: ChainTokens, field: str) -> T:
+    if value is None:
+        message = f"chain {chain.id} has none yet."
+        raise InputError(message, field=field, remedy="Search for them first, or give empty ones to do without.")
+    return value

@@ -25,7 +25,7 @@ def has_frame(
 
 
 def bent(atoms: Float[np.ndarray, "a 3"]) -> Bool[np.ndarray, " a"]:
-    """Whether each atom and the two nearest to it span a plane; never with fewer than three atoms."""
+    """Whether each atom and the two nearest to it span a plane; with fewer than three, or two in one place, never."""
     if len(atoms) < 3:
         return np.zeros(len(atoms), bool)
     distance = np.linalg.norm(atoms[:, None] - atoms, axis=-1)
@@ -34,4 +34,4 @@ def bent(atoms: Float[np.ndarray, "a 3"]) -> Bool[np.ndarray, " a"]:
     first, second = (atoms[nearest[:, k]] - atoms for k in (0, 1))
     lengths = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
     cosine = (first * second).sum(-1) / np.maximum(lengths, 1e-12)
-    return 1 - np.abs(cosine) >= LEAST_BEND
+    return (lengths > 0) & (1 - np.abs(cosine) >= LEAST_BEND)

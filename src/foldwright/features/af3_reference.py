@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,9 +66,10 @@ def residues_of(table: TokenTable) -> list[Residue]:
     return [residue for chain in table.chains for residue in chain.residues]
 
 
-def conformers(residues: Sequence[Residue], seed: int) -> list[Conformer]:
-    """The conformers of these residues, put where chance wants them."""
-    return [_placed(residue, draw) for residue, draw in zip(residues, draws(residues, seed), strict=True)]
+def conformers(residues: Sequence[Residue], seed: int, threads: int = 1) -> list[Conformer]:
+    """The conformers of these residues, put where chance wants them; the same with any number of threads."""
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(_placed, residues, draws(residues, seed)))
 
 
 def _placed(residue: Residue, draw: Draw) -> Conformer:
