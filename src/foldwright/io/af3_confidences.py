@@ -140,11 +140,9 @@ def read_summary(path: str | Path) -> SummaryConfidences:
     """The short file as it was written. Raises InputError if it is none."""
     record = _record(path)
     try:
-        tables = {name: np.array(record[name], float) for name in _TABLES}
-        numbers = {name: float("nan" if record[name] is None else record[name]) for name in _NUMBERS}
-        return SummaryConfidences(
-            **tables, **numbers, chain_ids=record["chain_ids"], has_clash=bool(record["has_clash"])
-        )
+        values: dict[str, Any] = {name: np.array(record[name], float) for name in _TABLES}
+        values |= {name: float("nan" if record[name] is None else record[name]) for name in _NUMBERS}
+        return SummaryConfidences(**values, chain_ids=record["chain_ids"], has_clash=bool(record["has_clash"]))
     except (KeyError, TypeError, ValueError) as error:
         raise _not_understood(path, error) from error
 

@@ -36,7 +36,6 @@ class ComplexOptions:
     device: str = "auto"
     memory_limit: int | None = None  # bytes
     components: Path | None = None  # of the chemical dictionary; None: the bundled one
-    conformer_seconds: float | None = None  # that a reference conformer may take
     saves_embeddings: bool = False
     saves_distogram: bool = False
     is_compressed: bool = False  # structures and long confidence files

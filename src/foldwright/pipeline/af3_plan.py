@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from foldwright.chem.components import Component, Components
-from foldwright.features.af3_tokens import ChainTokens
+from foldwright.features.af3 import Prepared
 from foldwright.io.complex_job import ComplexJob
 from foldwright.models.af3.config import AF3
 from foldwright.models.af3.model import AlphaFold3
@@ -37,15 +35,15 @@ class ComplexTask(Task):
     """One complex; `keys` digest what each sample answers, by its name.
 
     title       the job's name as it was written; that of `job` is what its files are called
-    chains      the residues and tokens of the job
-    components  the chemical dictionary, with the job's own entries over it
+    prepared    its tokens, before anything is searched
+    components  the chemical dictionary; the job's own entries go over it
     """
 
     job: ComplexJob
     networks: tuple[ComplexNetwork, ...]
     title: str
     seeds: tuple[int, ...]
-    chains: tuple[ChainTokens, ...]
+    prepared: Prepared = field(repr=False)
     components: Components = field(repr=False)
 
     @property
@@ -59,12 +57,12 @@ class ComplexTask(Task):
     @property
     def size(self) -> int:
         """Tokens of all chains."""
-        return sum(chain.num_tokens for chain in self.chains)
+        return len(self.prepared.table)
 
     @property
     def used_components(self) -> dict[str, Component]:
         """What the residues of the job are, ligands of SMILES among them."""
-        return {residue.code: residue.component for chain in self.chains for residue in chain.residues}
+        return {residue.code: residue.component for chain in self.prepared.table.chains for residue in chain.residues}
 
 
 @dataclass(frozen=True)
@@ -77,18 +75,3 @@ class ComplexPlan(Plan):
     def folder(self, job: str) -> ComplexFolder | None:
         """Where the results of a job go, if they are written at all."""
         return None if self.out is None else ComplexFolder(self.out / job)
-
-
-@dataclass(frozen=True)
-class ComplexSearched:
-    """A job with all that its network will read.
-
-    chains    what run.json says of each chain: where its rows and templates came from
-    how       seconds and such of the search, by chain
-    warnings  what makes the prediction less reliable than its reader may think
-    """
-
-    job: ComplexJob
-    chains: Sequence[Mapping[str, Any]] = ()
-    how: Mapping[str, Any] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()

@@ -8,16 +8,18 @@ from pathlib import Path
 
 from foldwright.chem.components import Components
 from foldwright.errors import InputError
-from foldwright.features.af3_tokens import tokenise
+from foldwright.features.af3 import prepare
 from foldwright.io.complex_checks import safe_job_name
 from foldwright.io.complex_job import ComplexJob, Protein
 from foldwright.io.complex_jobs import read_complex_jobs
 from foldwright.io.job import chain_id
 from foldwright.io.jobs import is_sequence
 from foldwright.models.af3.config import AF3
+from foldwright.pipeline.af3_fit import check_fits
 from foldwright.pipeline.af3_options import MODEL, ComplexOptions
 from foldwright.pipeline.af3_plan import ComplexNetwork, ComplexPlan, ComplexTask
 from foldwright.pipeline.af3_question import asked
+from foldwright.pipeline.af3_searching import check_complex_search
 from foldwright.pipeline.prepare import find_device, writable
 from foldwright.pipeline.results import FailedJob
 from foldwright.weights.af3_store import is_rule, load_af3_weights
@@ -42,10 +44,13 @@ def prepare_complexes(inputs: ComplexInputs, options: ComplexOptions, *, out: st
     tasks: list[ComplexTask] = []
     for job in jobs:
         try:
-            tasks.append(task_of(job, network, components, options))
+            task = task_of(job, network, components, options)
+            check_fits(task, device, options)
+            tasks.append(task)
         except InputError as error:
             failures.append(FailedJob(job=safe_job_name(job.name), error=error))
-    return ComplexPlan(tuple(tasks), options, device, out, tuple(failures))
+    check_complex_search([task.job for task in tasks], options.evidence)
+    return ComplexPlan(tuple(asked(task, options) for task in tasks), options, device, out, tuple(failures))
 
 
 def dictionary(path: Path | None) -> Components:
@@ -123,13 +128,11 @@ def task_of(job: ComplexJob, network: ComplexNetwork, components: Components, op
     Raises:
         InputError: a molecule that is not known, or seeds that cannot be.
     """
-    own = components.with_blocks(job.user_ccd, job.source) if job.user_ccd else components
-    task = ComplexTask(
+    return ComplexTask(
         job=replace(job, name=safe_job_name(job.name)),
         networks=(network,),
         title=job.name,
         seeds=options.seeds_of(job),
-        chains=tokenise(job, own),
-        components=own,
+        prepared=prepare(job, components),
+        components=components,
     )
-    return asked(task, options, None)

@@ -11,29 +11,42 @@ from foldwright.io.complex_job import ComplexJob
 from foldwright.pipeline.af3_options import ComplexOptions
 from foldwright.pipeline.af3_plan import ComplexTask
 from foldwright.pipeline.af3_results import sample_name
+from foldwright.pipeline.af3_searching import filters_of, question_of, searches
+from foldwright.pipeline.evidence import Evidence
+from foldwright.pipeline.question import search_digest
 from foldwright.pipeline.records import digest
 
 WHERE = ("name", "source", "line", "seeds")  # of a job: what decides no sample
 
 
-def asked(task: ComplexTask, options: ComplexOptions, search: Any) -> ComplexTask:
+def asked(task: ComplexTask, options: ComplexOptions) -> ComplexTask:
     """The task with the digest of every sample that it asks for, by the sample's name.
 
-    search  what would be searched for what the job does not bring; what is found is not known yet
+    Raises:
+        InputError: something has to be searched, and a program or a database is missing.
     """
     question = {
         "input": job_values(task.job),
-        "search": search,
+        "evidence": evidence_values(task.job, options.evidence),
         "components": [task.components.source, str(task.components.date)],
         "config": deciding(task),
         "weights": task.network.info.sha256,
         "precision": options.precision,
-        "conformer_seconds": options.conformer_seconds,
         "foldwright": __version__,
     }
     common = digest(question)
     pairs = [(seed, sample) for seed in task.seeds for sample in task.samples]
     return replace(task, keys={sample_name(*pair): digest([common, *pair]) for pair in pairs})
+
+
+def evidence_values(job: ComplexJob, evidence: Evidence) -> dict[str, Any]:
+    """The choices that matter for this job; what would be searched stands for what is found, not known yet."""
+    questions = {question[0] for entity in job.entities if (question := question_of(entity, evidence))}
+    chosen: dict[str, Any] = {"msa": evidence.msa, "templates": evidence.templates, "pairing": evidence.pairing}
+    if questions:
+        chosen["search"] = [search_digest(options) for kind, options in searches(evidence).items() if kind in questions]
+        chosen |= {"filters": filters_of(evidence), "structures": evidence.structures_folder}
+    return chosen
 
 
 def job_values(job: ComplexJob) -> dict[str, Any]:

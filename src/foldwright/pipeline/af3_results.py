@@ -139,7 +139,7 @@ def token_names(features: Features) -> tuple[list[str], list[int]]:
     return chains.tolist(), features["residue_index"][tokens].astype(int).tolist()
 
 
-def summary_of(found: Scores, structure: ComplexStructure, token_chain_ids: list[str]) -> SummaryConfidences:
+def summary_of(found: Scores, structure: ComplexStructure, token_chain_ids: Sequence[str]) -> SummaryConfidences:
     """The short confidence file."""
     disordered, clashes = fraction_disordered(protein_chains(structure)), has_polymer_clash(structure)
     return SummaryConfidences(

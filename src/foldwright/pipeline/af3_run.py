@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
-from foldwright.pipeline.af3_plan import ComplexPlan, ComplexSearched, ComplexTask
+from foldwright.pipeline.af3_plan import ComplexPlan, ComplexTask
 from foldwright.pipeline.af3_results import ComplexPrediction
+from foldwright.pipeline.af3_searching import SearchedComplex, question_of, search_complexes
 from foldwright.pipeline.af3_worker import ComplexWorker
 from foldwright.pipeline.progress import Silent
 from foldwright.pipeline.results import FailedJob
@@ -24,10 +26,10 @@ class ComplexRun(Run):
         return ComplexWorker(replace(self.plan, tasks=()), self.report, self.is_overwriting)
 
     def is_searched(self, task: ComplexTask) -> bool:
-        return False
+        return any(question_of(entity, self.plan.options.evidence) for entity in task.job.entities)
 
-    def search(self, tasks: Sequence[ComplexTask]) -> list[ComplexSearched | Exception]:
-        return [ComplexSearched(task.job) for task in tasks]
+    def search(self, tasks: Sequence[ComplexTask]) -> list[SearchedComplex | Exception]:
+        return search_complexes([task.job for task in tasks], self.plan.options.evidence)
 
 
 def run_complexes(
@@ -37,4 +39,5 @@ def run_complexes(
     on_end: Callable[[Path], object] | None = None,
 ) -> Iterator[ComplexPrediction | FailedJob]:
     """Do what was planned; see `foldwright.pipeline.run.run`."""
-    return ComplexRun(plan, report or Silent(), is_overwriting, on_end).results()
+    results = ComplexRun(plan, report or Silent(), is_overwriting, on_end).results()
+    return cast(Iterator[ComplexPrediction | FailedJob], results)

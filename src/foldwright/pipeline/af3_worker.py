@@ -6,15 +6,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from foldwright import interrupts
-from foldwright.features.af3 import featurise
-from foldwright.pipeline.af3_infer import ComplexRunner, Predicted
-from foldwright.pipeline.af3_plan import ComplexNetwork, ComplexPlan, ComplexSearched, ComplexTask
+from foldwright.chem.conformers import Conformer
+from foldwright.features.af3 import Prepared, prepare
+from foldwright.features.af3_reference import residues_of
+from foldwright.pipeline.af3_fit import room
+from foldwright.pipeline.af3_infer import ComplexRunner
+from foldwright.pipeline.af3_plan import ComplexNetwork, ComplexPlan, ComplexTask
 from foldwright.pipeline.af3_results import ComplexPrediction, predictions_of, sample_name
+from foldwright.pipeline.af3_searching import SearchedComplex
 from foldwright.pipeline.af3_write import ComplexWriter, write_arrays, write_data
 from foldwright.pipeline.progress import Silent
 from foldwright.pipeline.stages import Stages
 from foldwright.pipeline.states import DONE, PREDICTING
 from foldwright.pipeline.worker import NOT_TRAINED
+
+
+@dataclass(frozen=True)
+class Work:
+    """A job with all that its network will read."""
+
+    task: ComplexTask
+    searched: SearchedComplex
+    prepared: Prepared
+
+    @property
+    def summary(self) -> str:
+        """Its size for the person running it."""
+        table, rows = self.prepared.table, int(self.prepared.constant["num_alignments"])
+        return f"{len(table.chains)} chains · {len(table)} tokens · {table.num_atoms:,} atoms · {rows:,} rows"
+
+    def unusual(self, conformers: Sequence[Conformer]) -> dict[str, str]:
+        """Where reference conformers come from that RDKit did not make, by component."""
+        residues = residues_of(self.prepared.table)
+        pairs = zip(residues, conformers, strict=True)
+        return {residue.code: found.source for residue, found in pairs if found.source != "rdkit"}
 
 
 @dataclass
@@ -43,7 +68,7 @@ class ComplexWorker:
         kinds = ["embeddings"] * options.saves_embeddings + ["distogram"] * options.saves_distogram
         return folder is not None and not all(folder.file(folder.array_file(seed, kind)).is_file() for kind in kinds)
 
-    def predict(self, task: ComplexTask, searched: ComplexSearched | None) -> list[ComplexPrediction]:
+    def predict(self, task: ComplexTask, searched: SearchedComplex | None) -> list[ComplexPrediction]:
         """Every sample of every seed, ranked and written; `searched` is None for a job that is complete.
 
         Raises:
@@ -52,46 +77,48 @@ class ComplexWorker:
         folder = self.plan.folder(task.job.name)
         if folder:
             folder.sweep()
-        if searched and not self.is_complete(task):
-            self.begin(task, searched)
-        made = [prediction for seed in task.seeds for prediction in self.of_seed(task, searched, seed)]
+        work = None if searched is None or self.is_complete(task) else self.begin(task, searched)
+        made = [prediction for seed in task.seeds for prediction in self.of_seed(task, work, seed)]
         if folder:
             folder.rank_samples(made)
             folder.set_status(DONE, predictions=[prediction.name for prediction in made])
         return made
 
-    def begin(self, task: ComplexTask, searched: ComplexSearched) -> None:
+    def begin(self, task: ComplexTask, searched: SearchedComplex) -> Work:
         """Keep what the network will read, in the form that another run can begin with."""
         for warning in searched.warnings:
             self.report.warn(task.job.name, warning)
+        work = Work(task, searched, prepare(searched.job, task.components))
         if folder := self.plan.folder(task.job.name):
             folder.set_status(PREDICTING)
             write_data(folder, task, searched.job)
+        return work
 
-    def of_seed(self, task: ComplexTask, searched: ComplexSearched | None, seed: int) -> list[ComplexPrediction]:
+    def of_seed(self, task: ComplexTask, work: Work | None, seed: int) -> list[ComplexPrediction]:
         """The samples of one seed in their order, those that are not there made together."""
         interrupts.check()
         folder, samples = self.plan.folder(task.job.name), task.samples
-        kept = {i for i in samples if self.is_done(task, sample_name(seed, i))}
-        missing = [i for i in samples if i not in kept] or (list(samples) if self.lacks_arrays(task, seed) else [])
+        missing = [i for i in samples if not self.is_done(task, sample_name(seed, i))]
+        missing = missing or (list(samples) if self.lacks_arrays(task, seed) else [])
         found = {}
-        for sample in sorted(kept.difference(missing)):
+        for sample in (i for i in samples if i not in missing):
             assert folder is not None
             self.report.skip(task.job.name, sample_name(seed, sample))
             found[sample] = folder.read(task.network.name, seed, sample)
         if missing:
-            assert searched is not None
-            found |= {prediction.sample: prediction for prediction in self.made(task, searched, seed, missing)}
+            assert work is not None
+            found |= {prediction.sample: prediction for prediction in self.made(work, seed, missing)}
         return [found[sample] for sample in samples]
 
-    def made(
-        self, task: ComplexTask, searched: ComplexSearched, seed: int, samples: Sequence[int]
-    ) -> list[ComplexPrediction]:
+    def made(self, work: Work, seed: int, samples: Sequence[int]) -> list[ComplexPrediction]:
         """New samples of one seed, in their folder if there is one."""
+        task = work.task
         runner = self.runner(task)
         stages = runner.new_stages()
         with stages.measure("features"):
-            features = featurise(searched.job, task.components, seed)
+            conformers = work.prepared.conformers(seed)
+            features = work.prepared.features_of(conformers)
+        self.report.job(task.job.name, work.summary)
         predicted = runner.predict(features, seed, samples, stages)
         with stages.measure("scores"):
             found = predictions_of(
@@ -99,24 +126,17 @@ class ComplexWorker:
             )
         if folder := self.plan.folder(task.job.name):
             write_arrays(folder, self.plan.options, predicted.output, features, seed)
-        return [self.written(task, searched, p, predicted, stages) for p in found]
+        more = {**predicted.record, "conformers": work.unusual(conformers)}
+        return [self.written(work, replace(p, record={**p.record, **more}), stages) for p in found]
 
-    def written(
-        self,
-        task: ComplexTask,
-        searched: ComplexSearched,
-        prediction: ComplexPrediction,
-        predicted: Predicted,
-        stages: Stages,
-    ) -> ComplexPrediction:
+    def written(self, work: Work, prediction: ComplexPrediction, stages: Stages) -> ComplexPrediction:
         """The sample with its record, in its folder if there is one."""
-        prediction = replace(prediction, record={**prediction.record, **predicted.record})
-        folder, where = self.plan.folder(task.job.name), ""
+        folder, where = self.plan.folder(work.task.job.name), ""
         if folder:
-            prediction = ComplexWriter(folder, task, searched, self.plan).write(prediction, stages)
+            prediction = ComplexWriter(folder, work.task, work.searched, self.plan).write(prediction, stages)
             where = str(prediction.paths["cif"])
-        says = str(prediction) + (f" · {NOT_TRAINED}" if task.network.info.is_rule else "")
-        self.report.finish(task.job.name, prediction.name, where, says, sum(stages.seconds.values()))
+        says = str(prediction) + (f" · {NOT_TRAINED}" if work.task.network.info.is_rule else "")
+        self.report.finish(prediction.job, prediction.name, where, says, sum(stages.seconds.values()))
         return prediction
 
     def runner(self, task: ComplexTask) -> ComplexRunner:
@@ -136,6 +156,7 @@ class ComplexWorker:
         try:
             with loading.measure("weights"):
                 model = network.load().to(self.plan.device).eval().requires_grad_(False)
-                return ComplexRunner(model, self.plan.device, self.plan.options.precision, self.report, loading)
+                options, limit = self.plan.options, room(self.plan.device, self.plan.options)
+                return ComplexRunner(model, self.plan.device, options.precision, limit, self.report, loading)
         except Exception as error:
             return error

@@ -13,11 +13,13 @@ import numpy as np
 from foldwright.io.af3_confidences import confidences_text, summary_text
 from foldwright.io.af3_modelcif import Atom, ComplexDetails, complex_cif_text
 from foldwright.io.complex_job import ComplexJob
+from foldwright.io.complex_writer import alphafold3_json
 from foldwright.models.af3.model import AF3Output
 from foldwright.pipeline.af3_folder import CONFIDENCES, MODEL, SUMMARY, ComplexFolder
 from foldwright.pipeline.af3_options import ComplexOptions
-from foldwright.pipeline.af3_plan import ComplexPlan, ComplexSearched, ComplexTask
+from foldwright.pipeline.af3_plan import ComplexPlan, ComplexTask
 from foldwright.pipeline.af3_results import ComplexPrediction, Features
+from foldwright.pipeline.af3_searching import SearchedComplex
 from foldwright.pipeline.records import machine, versions
 from foldwright.pipeline.stages import Stages
 from foldwright.pipeline.write import MEANINGLESS
@@ -37,7 +39,7 @@ class ComplexWriter:
 
     folder: ComplexFolder
     task: ComplexTask
-    searched: ComplexSearched
+    searched: SearchedComplex
     plan: ComplexPlan
 
     @property
@@ -102,6 +104,7 @@ class ComplexWriter:
             "source": self.task.job.source,
             "family": "af3",
             "chains": self.searched.chains,
+            "pairing": self.searched.pairing,
             "warnings": self.searched.warnings,
             "components": {"source": self.task.components.source, "date": str(self.task.components.date or "")},
             "options": self.plan.options,
@@ -142,4 +145,5 @@ def write_arrays(
 
 
 def write_data(folder: ComplexFolder, task: ComplexTask, job: ComplexJob) -> None:
-    """The job with what was found for it: another run can begin here."""
+    """The job with what was found for it, as the released program writes it: another run can begin with it."""
+    folder.write(folder.best_file("data.json"), alphafold3_json(replace(job, name=task.title, seeds=task.seeds)))
