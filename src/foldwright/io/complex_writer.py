@@ -71,7 +71,8 @@ def _templates(entity: Protein) -> list[dict[str, Any]] | None:
 
 
 def _ids(entity: Entity) -> str | tuple[str, ...]:
-    return entity.ids if len(entity.ids) > 1 else entity.ids[0]
+    first, *others = entity.ids
+    return entity.ids if others else first
 
 
 def _described(entity: Entity) -> dict[str, Any]:

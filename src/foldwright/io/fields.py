@@ -106,9 +106,14 @@ class Field:
         """Whether it asks for nothing: null, false, or a list or an object without members."""
         return self.value in (None, False, ()) or self.value == Members(())
 
-    def keys(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """The names of the members, whatever they are."""
         return tuple(str(key.value) for key, _ in self.value.pairs) if isinstance(self.value, Members) else ()
+
+    def member_text(self, name: str) -> str | None:
+        """The string under this name, if there is one; nothing is noted."""
+        pairs = self.value.pairs if isinstance(self.value, Members) else ()
+        return next((str(value.value) for key, value in pairs if key.value == name), None)
 
     def _other(self, what: str) -> None:
         self.refuse(f"{_kind(self.value)} stands where {what} belongs.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from foldwright.io.complex_job import DNA, RNA, AtomReference, Entity, Ligand, Protein, TemplateMapping
-from foldwright.io.dialects.parts import attached, modifications, one_kind
+from foldwright.io.dialects.parts import attached, is_file, modifications, one_kind, read_ids, read_sequence
 from foldwright.io.draft import Draft, Place
 from foldwright.io.fields import Field
 
@@ -50,6 +50,11 @@ def read_bond(draft: Draft, i: int, field: Field) -> tuple[AtomReference, AtomRe
     ends = draft.note(("bonds", i), field).items("a list of two atoms")
     if len(ends) != 2:
         return field.refuse(f"a bond has two atoms, not {len(ends)}.", 'Write [["A", 1, "SG"], ["B", 1, "C1"]].')
+    return read_bond_ends(draft, i, ends)
+
+
+def read_bond_ends(draft: Draft, i: int, ends: Sequence[Field]) -> tuple[AtomReference, AtomReference] | None:
+    """The two atoms of bond `i`."""
     first, second = (_atom(draft.note(("bonds", i, end), item)) for end, item in enumerate(ends))
     return (first, second) if first and second else None
 
@@ -79,7 +84,7 @@ def _entity(draft: Draft, i: int, field: Field, folder: Path) -> Entity | None:
 def _protein(draft: Draft, place: Place, field: Field, folder: Path) -> Protein | None:
     msas = ("unpairedMsa", "unpairedMsaPath", "pairedMsa", "pairedMsaPath")
     members = field.members(_CHAIN, ("modifications", "description", *msas, "templates"))
-    ids, sequence = _ids(draft, place, members), _sequence(draft, place, members)
+    ids, sequence = read_ids(draft, place, members), read_sequence(draft, place, members)
     residues = modifications(draft, place, members.get("modifications"), "ptmType", "ptmPosition")
     unpaired = _inline_or_file(draft, (*place, "unpaired_msa"), members, "unpairedMsa", folder)
     paired = _inline_or_file(draft, (*place, "paired_msa"), members, "pairedMsa", folder)
@@ -95,7 +100,7 @@ def _protein(draft: Draft, place: Place, field: Field, folder: Path) -> Protein 
 
 def _rna(draft: Draft, place: Place, field: Field, folder: Path) -> RNA | None:
     members = field.members(_CHAIN, ("modifications", "description", "unpairedMsa", "unpairedMsaPath"))
-    ids, sequence = _ids(draft, place, members), _sequence(draft, place, members)
+    ids, sequence = read_ids(draft, place, members), read_sequence(draft, place, members)
     residues = modifications(draft, place, members.get("modifications"), "modificationType", "basePosition")
     unpaired = _inline_or_file(draft, (*place, "unpaired_msa"), members, "unpairedMsa", folder)
     if ids is None or sequence is None:
@@ -105,14 +110,14 @@ def _rna(draft: Draft, place: Place, field: Field, folder: Path) -> RNA | None:
 
 def _dna(draft: Draft, place: Place, field: Field, folder: Path) -> DNA | None:
     members = field.members(_CHAIN, ("modifications", "description"))
-    ids, sequence = _ids(draft, place, members), _sequence(draft, place, members)
+    ids, sequence = read_ids(draft, place, members), read_sequence(draft, place, members)
     residues = modifications(draft, place, members.get("modifications"), "modificationType", "basePosition")
     return DNA(ids, sequence, residues, _description(members)) if ids is not None and sequence is not None else None
 
 
 def _ligand(draft: Draft, place: Place, field: Field, folder: Path) -> Ligand | None:
     members = field.members(("id",), ("ccdCodes", "smiles", "description"))
-    ids = _ids(draft, place, members)
+    ids = read_ids(draft, place, members)
     if ("ccdCodes" in members) == ("smiles" in members):
         return field.refuse("a ligand is given by ccdCodes or by smiles.", "Give one of them.")
     smiles = draft.note((*place, "smiles"), members["smiles"]).text() if "smiles" in members else None
@@ -129,21 +134,6 @@ _READERS: dict[str, Callable[[Draft, Place, Field, Path], Entity | None]] = {
     "dna": _dna,
     "ligand": _ligand,
 }
-
-
-def _ids(draft: Draft, place: Place, members: dict[str, Field]) -> tuple[str, ...] | None:
-    if "id" not in members:
-        return None
-    field = draft.note((*place, "ids"), members["id"])
-    items = field.items() if isinstance(field.value, tuple) else (field,)
-    if not items:
-        field.refuse("the list of ids is empty.", "Name at least one copy.")
-    names = [draft.note((*place, "ids", i), item).text() for i, item in enumerate(items)]
-    return tuple(name for name in names if name is not None) if names and None not in names else None
-
-
-def _sequence(draft: Draft, place: Place, members: dict[str, Field]) -> str | None:
-    return draft.note((*place, "sequence"), members["sequence"]).text() if "sequence" in members else None
 
 
 def _description(members: dict[str, Field]) -> str | None:
@@ -183,17 +173,10 @@ def _inline_or_file(draft: Draft, place: Place, members: dict[str, Field], key: 
     if path and inline and inline.value:
         return path.refuse(f"{key} and {key}Path are both given.", "Give one of them.")
     if path:
-        return attached(draft, place, path, folder)
+        return attached(draft, place, path, (folder,))
     if inline is None:
         return None
     text = draft.note(place, inline).text()
-    if text and len(text) < _LONGEST_PATH and "\n" not in text and _is_file(folder, text):
+    if text and len(text) < _LONGEST_PATH and "\n" not in text and is_file(folder / text):
         return inline.refuse(f'"{text}" is a file; {key} holds the text itself.', f"Name a file in {key}Path.")
     return text
-
-
-def _is_file(folder: Path, name: str) -> bool:
-    try:
-        return (folder / name).is_file() or Path(name).is_file()
-    except (OSError, ValueError):
-        return False
