@@ -13,7 +13,7 @@ from foldwright.chem.molecules import import_rdkit, molecule, molecule_of_smiles
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
-SECONDS = 60  # that RDKit may take for one attempt
+SECONDS = 60.0  # that RDKit may take for one attempt
 TRAINING_CUTOFF = date(2021, 9, 30)  # AF3 SI 2.8: model coordinates must be from before it
 _SMILES_SEED = 1  # of the coordinates that stand as "ideal" in the component of a SMILES
 
