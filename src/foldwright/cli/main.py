@@ -15,7 +15,8 @@ from foldwright.errors import InputError, TrainingError
 
 COMMANDS = {  # each in the file of its name, which is read when it is called: `foldwright --help` loads no network
     "predict": "Predict the structures of proteins and complexes from sequences and alignments.",
-    "jobs": "Show the jobs of a run: waiting, being predicted, done, failed and why.",
+    "jobs": "Show the jobs of a run and how they stand; check and convert job files of complexes.",
+    "features": "Write what a network reads of a job, array by array.",
     "search": "Search for relatives and templates of sequences, separately from predicting.",
     "databases": "List, fetch, build and check databases to search in.",
     "relax": "Relieve clashes and bad bonds of predicted structures by restrained minimisation.",

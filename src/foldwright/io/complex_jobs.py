@@ -74,8 +74,14 @@ def _read_file(file: Path, components: Components | None, restraints: Path | Non
         check(draft, components)
         job = draft.job()
         name = safe_job_name(draft.name or "") or safe_job_name(stem(file)) or "job"
-        jobs += ComplexJobs((job,)) if job else ComplexJobs((), (RefusedJob(name, tuple(draft.faults.found)),))
+        jobs += ComplexJobs((job,)) if job else ComplexJobs((), (RefusedJob(name, _in_order(draft)),))
     return jobs
+
+
+def _in_order(draft: Draft) -> tuple[InputError, ...]:
+    """The faults of a job as they stand in its file, those of other files behind them."""
+    file = draft.faults.file
+    return tuple(sorted(draft.faults.found, key=lambda e: (e.file != file, e.line or 0, e.column or 0)))
 
 
 def _drafts(file: Path, restraints: Path | None) -> list[Draft]:
@@ -103,6 +109,8 @@ def _of_json(lines: Sequence[str], file: Path) -> list[Draft]:
         _refuse_others(items[0], file)
         return read_protenix(top, file.parent) if is_protenix(top) else read_server(top)
     _refuse_others(top, file)
+    if not {"dialect", "sequences", "modelSeeds"} & set(top.names()):
+        raise InputError("this is no job: it has no sequences.", file=file, line=1, remedy=f"Give {_KINDS}.")
     if top.member_text("dialect") == SERVER:
         remedy = "Write the brackets of a list around it."
         raise InputError("jobs of AlphaFold Server stand in a list.", file=file, line=1, field="dialect", remedy=remedy)
