@@ -33,7 +33,7 @@ def made_of(sequence):
 def without_openmm(monkeypatch):
     """Relaxation that moves everything by 1 Å, refuses files with tryptophan, and leaves prolines unresolved."""
 
-    def relaxed(structure, options):
+    def relaxed(structure, options, report):
         if "W" in structure.sequence:
             raise InputError("no parameters for TRP A1.")
         record = {

@@ -24,7 +24,7 @@ def relaxed(monkeypatch):
     """Moves every atom by 1 Å in place of a minimisation; how often it was asked."""
     calls = []
 
-    def relax_structure(structure, options=None):
+    def relax_structure(structure, options, report):
         calls.append(structure.name)
         moved = replace(structure, positions=structure.positions + 1.0)
         return Relaxed(structure=moved, record={"unresolved": []}, seconds=0.5)
@@ -68,7 +68,7 @@ def test_the_best_is_relaxed_once_and_its_ranked_copy_is_the_relaxed_one(tmp_pat
 
 
 def test_a_relaxation_that_fails_leaves_the_predictions_and_fails_the_job(tmp_path, monkeypatch):
-    def relax_structure(structure, options=None):
+    def relax_structure(structure, options, report):
         raise InputError("the greatest forces are on A 3 THR.")
 
     monkeypatch.setattr(relaxation, "relax_structure", relax_structure)

@@ -185,6 +185,21 @@ def test_what_cannot_be_mended_is_named(peptide, options):
     assert found.record["rounds"][1]["released"]
 
 
+def test_it_gives_up_when_rounds_bring_nothing_and_reports_each(peptide, options):
+    """Held where it is torn, one step a round: nothing can change."""
+    torn = peptide.structure.positions.copy()
+    torn[5:] += [40, 0, 0]
+    torn *= peptide.structure.mask[..., None]
+    heard = []
+    found = relax_structure(
+        replace(peptide.structure, positions=torn), replace(options, patience=2, max_steps=1), heard.append
+    )
+    left = [item["violations"] for item in found.record["rounds"]]
+    assert len(left) == len(heard) < options.max_rounds
+    assert min(left[:-2]) <= min(left[-2:]) > 0
+    assert str(heard[0]) == f"round 1: {left[0]} residues with violations left"
+
+
 def test_a_platform_that_is_not_there_is_refused(options, backbone):
     with pytest.raises(InputError, match="cannot use HIP"):
         relax_structure(backbone("AAA"), replace(options, platform="HIP"))

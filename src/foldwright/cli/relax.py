@@ -33,6 +33,7 @@ def relax(
     stiffness: Annotated[float, Option(help="Of the restraints on heavy atoms, kcal/mol/Å², AF2 Suppl. 1.8.6.")] = 10.0,
     tolerance: Annotated[float, Option(help="Force at which a minimisation ends, kJ/mol/nm.")] = 10.0,
     max_rounds: Annotated[int, Option(help="Minimisations, each with violating residues released.")] = 10,
+    patience: Annotated[int, Option(help="Rounds without fewer violations, after which it gives up.")] = 3,
     max_steps: Annotated[int, Option(help="Of one minimisation; 0 for no limit, AF2 Suppl. 1.8.6.")] = 0,
     disulfide: Annotated[float, Option(help="Cysteines' sulphurs nearer than this are bonded, Å; 0 for none.")] = 3.0,
     take_parents: Annotated[
@@ -54,6 +55,7 @@ def relax(
         stiffness=stiffness,
         tolerance=tolerance,
         max_rounds=max_rounds,
+        patience=patience,
         max_steps=max_steps,
         disulfide=disulfide,
         takes_parents=take_parents,
@@ -88,7 +90,7 @@ def _relax_one(file: Path, target: Path, options: RelaxOptions) -> Relaxed | Non
     from foldwright.relax.relaxation import relax_structure
 
     try:
-        relaxed = relax_structure(read_structure(file), options)
+        relaxed = relax_structure(read_structure(file), options, lambda item: print(f"{file.name}  {item}", flush=True))
         _write(target, relaxed, file)
     except InputError as error:
         place = "" if error.file else f"{file}: "

@@ -13,6 +13,7 @@ from foldwright.errors import InputError
 from foldwright.io.structure_files import read_structure
 from foldwright.pipeline.folder import RELAXED, JobFolder
 from foldwright.pipeline.options import Options
+from foldwright.pipeline.progress import Silent
 from foldwright.pipeline.rank import ranked
 from foldwright.pipeline.records import digest
 from foldwright.pipeline.results import Prediction
@@ -51,6 +52,7 @@ class Relaxation:
     key: str  # of the prediction
     caveat: str
     device: torch.device
+    report: Silent
 
     def relaxed(self, prediction: Prediction) -> Prediction:
         """The prediction with its relaxed structure.
@@ -72,7 +74,11 @@ class Relaxation:
     def _made(self, prediction: Prediction, options: RelaxOptions, key: str) -> Prediction:
         from foldwright.relax.relaxation import relax_structure
 
-        found = relax_structure(prediction.structure, options)
+        found = relax_structure(
+            prediction.structure,
+            options,
+            lambda item: self.report.relaxing(prediction.job, prediction.name, str(item)),
+        )
         if self.folder is None:
             record = {**prediction.record, "relaxation": found.record}
             return replace(prediction, relaxed=found.structure, record=record)

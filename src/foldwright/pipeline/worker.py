@@ -96,7 +96,8 @@ class Worker:
         if folder:
             folder.set_status(RELAXING)
         network = next(network for network in task.networks if network.name == prediction.model)
-        return Relaxation(folder, task.keys[prediction.name], caveat_of(network), self.plan.device).relaxed(prediction)
+        key, caveat = task.keys[prediction.name], caveat_of(network)
+        return Relaxation(folder, key, caveat, self.plan.device, self.report).relaxed(prediction)
 
     def kept_or_made(self, task: Task, searched: Searched | None, network: Network, seed: int) -> Prediction:
         """A prediction from its files, or a new one."""

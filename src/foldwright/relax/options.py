@@ -16,6 +16,7 @@ class RelaxOptions:
     stiffness     of the restraints on heavy atoms, kcal/mol/Å²
     tolerance     root mean square force at which a minimisation has converged, kJ/mol/nm
     max_rounds    minimisations, each with the residues released that still had violations
+    patience      minimisations without fewer residues with violations, after which it gives up
     max_steps     of one minimisation; 0 for no limit
     platform      of OpenMM, or auto: the fastest that works here
     threads       of the CPU platform; None leaves the choice to OpenMM
@@ -29,6 +30,7 @@ class RelaxOptions:
     # default; OpenMM 8 gives the same number, which it has always held against the force, its true unit.
     tolerance: float = 10.0
     max_rounds: int = 10  # the paper has no limit
+    patience: int = 3  # one to release residues, one to soften them, one to let go of those around them
     max_steps: int = 0  # AF2 Suppl. 1.8.6: unbounded
     platform: str = "auto"
     threads: int | None = None
@@ -37,7 +39,7 @@ class RelaxOptions:
     takes_parents: bool = False
 
     def __post_init__(self) -> None:
-        least = {"stiffness": 0, "max_rounds": 1, "max_steps": 0, "disulfide": 0, "seed": 0}
+        least = {"stiffness": 0, "max_rounds": 1, "patience": 1, "max_steps": 0, "disulfide": 0, "seed": 0}
         for name, bound in least.items():
             if not getattr(self, name) >= bound:
                 raise _wrong(name, getattr(self, name), f"Give at least {bound}.")

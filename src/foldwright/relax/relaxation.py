@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -50,18 +50,29 @@ class Relaxed:
 class Round:
     """One minimisation and what it left."""
 
+    number: int  # from 1
     structure: Structure
     minimum: Minimum
     released: Bool[np.ndarray, " n"]  # residues that were not restrained
     softened: Bool[np.ndarray, " n"]  # residues whose atoms could pass through each other at first
     violations: StructureViolations
 
+    @property
+    def num_violating(self) -> int:
+        """Residues that still have violations."""
+        return int(self.violations.residues.sum())
 
-def relax_structure(structure: Structure, options: RelaxOptions | None = None) -> Relaxed:
+    def __str__(self) -> str:
+        return f"round {self.number}: {self.num_violating} residues with violations left"
+
+
+def relax_structure(
+    structure: Structure, options: RelaxOptions | None = None, report: Callable[[Round], None] | None = None
+) -> Relaxed:
     """Relieve clashes and bad bonds of a prediction, changing as little as possible (AF2 Suppl. 1.8.6).
 
-    Atoms that were missing are added; residues without any atom stay so. Raises InputError, which names the residues,
-    for what the force field cannot describe.
+    Atoms that were missing are added; residues without any atom stay so. `report` hears of every round. Raises
+    InputError, which names the residues, for what the force field cannot describe.
     """
     options = options or RelaxOptions()
     begun = time.perf_counter()
@@ -71,8 +82,12 @@ def relax_structure(structure: Structure, options: RelaxOptions | None = None) -
     molecule = build(subject, disulfides, options, platform)
     minimiser = Minimiser(molecule, options, platform)
     start = minimiser.energy()
-    rounds = list(_rounds(subject, molecule, minimiser, options))
-    best = min(rounds, key=lambda item: item.violations.residues.sum())  # the first of the best
+    rounds: list[Round] = []
+    for item in _rounds(subject, molecule, minimiser, options):
+        rounds.append(item)
+        if report is not None:
+            report(item)
+    best = min(rounds, key=lambda item: item.num_violating)  # the first of the best
     record = {
         "method": "restrained minimisation, AF2 Suppl. 1.8.6",
         "force_field": FORCE_FIELD.removesuffix(".xml"),
@@ -93,9 +108,10 @@ def _rounds(subject: Subject, molecule: Molecule, minimiser: Minimiser, options:
     """Minimise, release what still has violations, and again from there.
 
     Residues whose release did not help are caught in each other, such as a bond in a ring; with those around them they
-    begin the next round with atoms that may pass through each other.
+    begin the next round with atoms that may pass through each other. `patience` rounds that bring nothing end it.
     """
     released = caught = np.zeros(len(subject.structure), bool)
+    fewest, fewest_at = len(subject.structure) + 1, 0
     for number in range(options.max_rounds):
         interrupts.check()
         # DISCREPANCY(AF2 Suppl. 1.8.6): the released code holds atoms where each round begins; here, as the text says,
@@ -106,8 +122,11 @@ def _rounds(subject: Subject, molecule: Molecule, minimiser: Minimiser, options:
         minimum = _minimise(subject, molecule, minimiser)
         structure = _with_atoms(subject, molecule, minimum.positions)
         found = structure_violations(structure, subject.is_break)
-        yield Round(structure, minimum, released, caught, found)
-        if not found.residues.any():
+        item = Round(number + 1, structure, minimum, released, caught, found)
+        yield item
+        if item.num_violating < fewest:
+            fewest, fewest_at = item.num_violating, number
+        if not fewest or number - fewest_at >= options.patience:
             return
         # Those around are let go only when it did not suffice that they are soft.
         caught, released = _around(found.residues & released, structure), released | found.residues | caught
@@ -205,7 +224,7 @@ def _round_record(subject: Subject, item: Round) -> dict[str, Any]:
     return {
         "released": subject.names(item.released),
         "softened": subject.names(item.softened),
-        "violations": int(item.violations.residues.sum()),
+        "violations": item.num_violating,
         "energy": _rounded(item.minimum.energy),
         "restraint_energy": _rounded(item.minimum.restraint_energy),
         "steps": item.minimum.steps,
