@@ -5,16 +5,33 @@ from copy import deepcopy
 import pytest
 import torch
 
-from foldwright.kernels.checking import CASES, check, example, forms, poison, relative_error
+from foldwright.kernels.cases import CASES, applied, example, forms
+from foldwright.kernels.checking import check, poison, relative_error
 from foldwright.kernels.fast import Fast
 from foldwright.kernels.installing import reference
 from foldwright.kernels.low_precision import LowPrecisionLinear
 from foldwright.kernels.planning import CHUNKED, CPU_INFERENCE, CPU_TRAINING, DIFFERENTIABLE
+from foldwright.models.af3.atom_transformer import WindowAttention
+from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning
+from foldwright.models.af3.diffusion_transformer import ConditionedAttention, DiffusionTransformer
+from foldwright.nn.adaptive_norm import AdaptiveLayerNorm, ConditionedTransition
+from foldwright.nn.relative_position import TokenRelativePosition
+from foldwright.nn.transition import SwiGLUTransition, Transition
 
 CPU = torch.device("cpu")
 TABLES = (CPU_INFERENCE, DIFFERENTIABLE, CHUNKED, CPU_TRAINING)
 KERNELS = list(dict.fromkeys(kernel for table in TABLES for kernel in table.values()))
 FORMS = [(kernel, form) for kernel in KERNELS for form in forms(reference(kernel))]
+DENOISER = (AdaptiveLayerNorm, ConditionedTransition, ConditionedAttention, DiffusionTransformer, WindowAttention)
+MASKLESS = (
+    Transition,
+    SwiGLUTransition,
+    ConditionedTransition,
+    AdaptiveLayerNorm,
+    TokenRelativePosition,
+    DiffusionConditioning,
+    WindowAttention,  # its mask is part of the bias
+)
 WITH_GRADIENTS = [(kernel, form) for kernel, form in FORMS if not kernel.is_inference_only]
 
 
@@ -42,13 +59,13 @@ def pair_of(kernel, piece_bytes=1500, form=None):
 def test_outputs_equal_in_pieces_of_any_size(kernel, form, piece_bytes):
     layer, fast, inputs = pair_of(kernel, piece_bytes, form)
     with torch.no_grad():
-        expected = layer(*inputs)
+        expected = applied(layer, inputs)
         poison(CPU)
-        found = fast(*inputs)
+        found = applied(fast, inputs)
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
     assert expected.std() > 1e-2
     masks = [x for x in inputs if set(x.unique().tolist()) == {0.0, 1.0}]
-    assert masks or kernel.__name__.endswith("Transition")
+    assert masks or reference(kernel) in MASKLESS
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=name)
@@ -60,8 +77,8 @@ def test_outputs_equal_where_every_row_ends_in_padding(kernel):
             x[..., -2:] = 0
             x[-2:] = 0 if x.dim() > 1 else x[-2:]
     with torch.no_grad():
-        expected = layer(*inputs)
-        torch.testing.assert_close(fast(*inputs), expected, rtol=1e-10, atol=1e-10)
+        expected = applied(layer, inputs)
+        torch.testing.assert_close(applied(fast, inputs), expected, rtol=1e-10, atol=1e-10)
     assert expected.std() > 1e-2
 
 
@@ -88,11 +105,11 @@ def test_gradients_equal(kernel, form, case, piece_bytes):
     gradients = []
     for module in (layer, fast):
         values = [x.clone().requires_grad_(not is_mask(x)) for x in inputs]
-        out = module(*values)
+        out = applied(module, values)
         cotangent = torch.sin(torch.arange(out.numel(), dtype=out.dtype)).view_as(out)
         out.backward(cotangent)
         gradients.append([x.grad for x in values if x.requires_grad] + [p.grad for p in module.parameters()])
-    assert len(gradients[0]) > 2
+    assert len(gradients[0]) > 1
     for expected, found in zip(*gradients, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
     assert max(float(x.std()) for x in gradients[0] if x.numel() > 1) > 1e-2
@@ -101,9 +118,9 @@ def test_gradients_equal(kernel, form, case, piece_bytes):
 @pytest.mark.parametrize("kernel", [k for k in CPU_INFERENCE.values() if k.is_inference_only], ids=name)
 def test_inference_kernels_run_the_textbook_while_gradients_are_recorded(kernel):
     layer, fast, inputs = pair_of(kernel)
-    out = fast(*inputs)
+    out = applied(fast, inputs)
     assert out.requires_grad
-    assert torch.equal(out, layer(*inputs))
+    assert torch.equal(out, applied(layer, inputs))
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=name)
@@ -111,8 +128,8 @@ def test_leading_batches_are_items(kernel):
     _, fast, inputs = pair_of(kernel)
     batch = [torch.stack([x, x.flip(-1) if x.dim() > 2 else x]) for x in inputs]
     with torch.no_grad():
-        found = fast(*batch)
-        expected = torch.stack([fast(*item) for item in zip(*batch, strict=True)])
+        found = applied(fast, batch)
+        expected = torch.stack([applied(fast, item) for item in zip(*batch, strict=True)])
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
     assert (found[0] - found[1]).std() > 1e-3
 
@@ -128,7 +145,8 @@ def test_float32_keeps_the_promised_accuracy(kernel):
 def test_bfloat16_keeps_the_promised_accuracy(kernel):
     result = check(reference(kernel), kernel, CPU, "bfloat16")
     assert result.passed
-    if not kernel.__name__.startswith("Chunked"):  # those leave their products to the linear maps
+    # Chunked layers leave their products to the linear maps; those of the denoiser stay in float32.
+    if not kernel.__name__.startswith("Chunked") and reference(kernel) not in DENOISER:
         assert 1e-4 < result.error < 2e-2
 
 

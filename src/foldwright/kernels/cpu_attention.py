@@ -15,7 +15,20 @@ from foldwright.nn.triangle import (
 )
 
 
-class CPUAttention(Fast):
+class PairLogits(Fast):
+    """What pairs add to logits, without a copy of the pairs."""
+
+    def logits_of_pairs(self, z: Tensor, norm: LayerNorm, linear: Linear) -> Tensor:
+        """The bias of all rows, [1 h n n], written head by head without a transposing copy."""
+        n, c = z.shape[1:]
+        b = z.new_empty(linear.out_features, len(z), n)
+        for rows in self.pieces(len(z), n * c * z.element_size()):
+            y = normalised(z[rows], norm, z.dtype).flatten(0, 1)
+            b[:, rows] = (linear.weight @ y.t()).unflatten(1, (-1, n))
+        return b[None]
+
+
+class CPUAttention(PairLogits):
     """The part the layers share."""
 
     is_inference_only = True
@@ -41,15 +54,6 @@ class CPUAttention(Fast):
             o.mul_((g if gate_bias is None else g.add_(gate_bias)).sigmoid_())
             linear_into(out[rows].flatten(0, 1), o.flatten(2).flatten(0, 1), core.out)
         return out
-
-    def logits_of_pairs(self, z: Tensor, norm: LayerNorm, linear: Linear) -> Tensor:
-        """The bias of all rows, [1 h n n], written head by head without a transposing copy."""
-        n, c = z.shape[1:]
-        b = z.new_empty(linear.out_features, len(z), n)
-        for rows in self.pieces(len(z), n * c * z.element_size()):
-            y = normalised(z[rows], norm, z.dtype).flatten(0, 1)
-            b[:, rows] = (linear.weight @ y.t()).unflatten(1, (-1, n))
-        return b[None]
 
 
 class RowLogits:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from foldwright.kernels.fast import Fast, linear_into, normalised, over_batch, stacked_biases, stacked_weights
+from foldwright.nn.adaptive_norm import ConditionedTransition
 from foldwright.nn.outer_product import OuterProductMean
-from foldwright.nn.transition import Transition
+from foldwright.nn.transition import SwiGLUTransition, Transition
 
 
 class CPUTransition(Fast, Transition):
@@ -29,6 +30,45 @@ class CPUTransition(Fast, Transition):
             y = torch.nn.functional.linear(normalised(rows[some], self.norm, dtype), weight, bias)
             linear_into(out[some], y.relu_(), self.contract)
         return out.view_as(x)
+
+
+class CPUSwiGLUTransition(Fast, SwiGLUTransition):
+    """AF3 SI Alg. 11: neither wide layer is ever whole."""
+
+    is_inference_only = True
+
+    def positions(self, x: Tensor) -> Tensor:
+        """All positions, in pieces."""
+        if torch.is_grad_enabled():
+            return super().positions(x)
+        dtype = self.product_dtype or x.dtype
+        rows = x.reshape(-1, x.shape[-1])
+        out = torch.empty_like(rows)
+        for some in self.pieces(len(rows), 2 * self.gate.out_features * dtype.itemsize):
+            swiglu_into(out[some], normalised(rows[some], self.norm, dtype), self)
+        return out.view(x.shape)
+
+
+class CPUConditionedTransition(Fast, ConditionedTransition):
+    """AF3 SI Alg. 25, likewise."""
+
+    is_inference_only = True
+
+    def positions(self, a: Tensor) -> Tensor:
+        """All positions, in pieces."""
+        if torch.is_grad_enabled():
+            return super().positions(a)
+        rows = a.reshape(-1, a.shape[-1])
+        out = torch.empty_like(rows)
+        for some in self.pieces(len(rows), 2 * self.gate.out_features * a.element_size()):
+            swiglu_into(out[some], rows[some], self)
+        return out.view(a.shape)
+
+
+def swiglu_into(out: Tensor, y: Tensor, layer: SwiGLUTransition | ConditionedTransition) -> None:
+    """Widens y [rows c], one half gating the other, and writes what it is narrowed to."""
+    gate = torch.nn.functional.silu(y @ layer.gate.weight.to(y.dtype).t(), inplace=True)
+    linear_into(out, gate.mul_(y @ layer.expand.weight.to(y.dtype).t()), layer.contract)
 
 
 class CPUOuterProductMean(Fast, OuterProductMean):

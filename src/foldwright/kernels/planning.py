@@ -23,6 +23,15 @@ from foldwright.kernels.chunked import (
     ChunkedTriangleAttentionEndingNodeUnturned,
     ChunkedTriangleAttentionStartingNode,
 )
+from foldwright.kernels.chunked_complexes import (
+    ChunkedAttentionPairBias,
+    ChunkedConditionedTransition,
+    ChunkedDiffusionConditioning,
+    ChunkedMSAPairWeightedAveraging,
+    ChunkedSwiGLUTransition,
+    ChunkedTokenRelativePosition,
+    ChunkedWindowAttention,
+)
 from foldwright.kernels.cpu_attention import (
     CPUMSAColumnAttention,
     CPUMSARowAttention,
@@ -30,7 +39,19 @@ from foldwright.kernels.cpu_attention import (
     CPUTriangleAttentionEndingNodeUnturned,
     CPUTriangleAttentionStartingNode,
 )
-from foldwright.kernels.cpu_rows import CPUOuterProductMean, CPUTransition
+from foldwright.kernels.cpu_denoiser import (
+    CPUAdaptiveLayerNorm,
+    CPUConditionedAttention,
+    CPUDiffusionTransformer,
+    CPUWindowAttention,
+)
+from foldwright.kernels.cpu_rows import (
+    CPUConditionedTransition,
+    CPUOuterProductMean,
+    CPUSwiGLUTransition,
+    CPUTransition,
+)
+from foldwright.kernels.cpu_tokens import CPUAttentionPairBias, CPUMSAPairWeightedAveraging
 from foldwright.kernels.cpu_triangle import (
     CPUTriangleMultiplicationIncoming,
     CPUTriangleMultiplicationOutgoing,
@@ -48,12 +69,19 @@ from foldwright.kernels.train_triangle import (
     TrainedTriangleMultiplicationOutgoing,
 )
 from foldwright.models.af2.templates import TemplatePointwiseAttention
+from foldwright.models.af3.atom_transformer import WindowAttention
 from foldwright.models.af3.confidence_head import ConfidenceHead
 from foldwright.models.af3.diffusion import DiffusionModule
+from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning
+from foldwright.models.af3.diffusion_transformer import ConditionedAttention, DiffusionTransformer
+from foldwright.nn.adaptive_norm import AdaptiveLayerNorm, ConditionedTransition
 from foldwright.nn.attention import GatedAttention
+from foldwright.nn.attention_pair_bias import AttentionPairBias
 from foldwright.nn.msa_attention import MSAColumnAttention, MSAColumnGlobalAttention, MSARowAttentionWithPairBias
 from foldwright.nn.outer_product import OuterProductMean
-from foldwright.nn.transition import Transition
+from foldwright.nn.pair_weighted_averaging import MSAPairWeightedAveraging
+from foldwright.nn.relative_position import TokenRelativePosition
+from foldwright.nn.transition import SwiGLUTransition, Transition
 from foldwright.nn.triangle import (
     TriangleAttentionEndingNode,
     TriangleAttentionEndingNodeUnturned,
@@ -80,6 +108,13 @@ CHUNKED: Table = {
     OuterProductMean: ChunkedOuterProductMean,
     Transition: ChunkedTransition,
     TemplatePointwiseAttention: ChunkedTemplatePointwiseAttention,
+    SwiGLUTransition: ChunkedSwiGLUTransition,
+    MSAPairWeightedAveraging: ChunkedMSAPairWeightedAveraging,
+    AttentionPairBias: ChunkedAttentionPairBias,
+    TokenRelativePosition: ChunkedTokenRelativePosition,
+    DiffusionConditioning: ChunkedDiffusionConditioning,
+    ConditionedTransition: ChunkedConditionedTransition,
+    WindowAttention: ChunkedWindowAttention,
 }
 CPU_INFERENCE: Table = {
     MSARowAttentionWithPairBias: CPUMSARowAttention,
@@ -93,6 +128,16 @@ CPU_INFERENCE: Table = {
     OuterProductMean: CPUOuterProductMean,
     Transition: CPUTransition,
     TemplatePointwiseAttention: ChunkedTemplatePointwiseAttention,
+    SwiGLUTransition: CPUSwiGLUTransition,
+    MSAPairWeightedAveraging: CPUMSAPairWeightedAveraging,
+    AttentionPairBias: CPUAttentionPairBias,
+    TokenRelativePosition: ChunkedTokenRelativePosition,
+    DiffusionConditioning: ChunkedDiffusionConditioning,
+    AdaptiveLayerNorm: CPUAdaptiveLayerNorm,
+    ConditionedTransition: CPUConditionedTransition,
+    ConditionedAttention: CPUConditionedAttention,
+    DiffusionTransformer: CPUDiffusionTransformer,
+    WindowAttention: CPUWindowAttention,
 }
 # Recycling runs passes without gradients before the one that is trained: what has none runs as in inference.
 CPU_TRAINING: Table = CPU_INFERENCE | {

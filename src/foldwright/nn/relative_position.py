@@ -81,8 +81,11 @@ class TokenRelativePosition(nn.Module):
         entity_id: Int[Tensor, "*batch n"],
         sym_id: Int[Tensor, "*batch n"],
     ) -> Float[Tensor, "*batch n n c_z"]:
-        limits = self.max_distance, self.max_copies
-        features = token_relations(residue_index, token_index, asym_id, entity_id, sym_id, *limits)
+        return self.rows(residue_index, token_index, asym_id, entity_id, sym_id, some=slice(None))
+
+    def rows(self, *tokens: Int[Tensor, "*batch n"], some: slice) -> Float[Tensor, "*batch i n c_z"]:
+        """Seam: rows are independent."""
+        features = token_relations(*tokens, max_distance=self.max_distance, max_copies=self.max_copies, some=some)
         return self.out(features.to(self.out.weight.dtype))
 
 
@@ -99,23 +102,25 @@ def token_relations(
     sym_id: Int[Tensor, "*batch n"],
     max_distance: int = 32,
     max_copies: int = 2,
-) -> Int[Tensor, "*batch n n c"]:
+    some: slice = slice(None),  # the tokens i of pairs ij
+) -> Int[Tensor, "*batch i n c"]:
     """Clipped differences of residues, of tokens and of copies as one-hot classes (AF3 SI Alg. 3 lines 1-10)."""
-    is_same_chain = _pairs_equal(asym_id)
-    is_same_entity = _pairs_equal(entity_id)
-    residues = _clipped_difference(residue_index, max_distance, is_same_chain)
-    tokens = _clipped_difference(token_index, max_distance, is_same_chain & _pairs_equal(residue_index))
+    is_same_chain = _pairs_equal(asym_id, some)
+    is_same_entity = _pairs_equal(entity_id, some)
+    is_same_residue = is_same_chain & _pairs_equal(residue_index, some)
+    residues = _clipped_difference(residue_index, max_distance, is_same_chain, some)
+    tokens = _clipped_difference(token_index, max_distance, is_same_residue, some)
     # DISCREPANCY(AF3 SI Alg. 3 line 8): the paper compares copies of different chains, the released code of one entity.
-    copies = _clipped_difference(sym_id, max_copies, is_same_entity)
+    copies = _clipped_difference(sym_id, max_copies, is_same_entity, some)
     return torch.cat([residues, tokens, is_same_entity[..., None], copies], dim=-1)
 
 
-def _pairs_equal(x: Int[Tensor, "*batch n"]) -> Bool[Tensor, "*batch n n"]:
-    return x[..., :, None] == x[..., None, :]
+def _pairs_equal(x: Int[Tensor, "*batch n"], some: slice = slice(None)) -> Bool[Tensor, "*batch i n"]:
+    return x[..., some, None] == x[..., None, :]
 
 
 def _clipped_difference(
-    x: Int[Tensor, "*batch n"], limit: int, is_comparable: Bool[Tensor, "*batch n n"]
-) -> Int[Tensor, "*batch n n classes"]:
-    d = (x[..., :, None] - x[..., None, :]).clamp(-limit, limit) + limit
+    x: Int[Tensor, "*batch n"], limit: int, is_comparable: Bool[Tensor, "*batch i n"], some: slice = slice(None)
+) -> Int[Tensor, "*batch i n classes"]:
+    d = (x[..., some, None] - x[..., None, :]).clamp(-limit, limit) + limit
     return torch.nn.functional.one_hot(torch.where(is_comparable, d, 2 * limit + 1).long(), 2 * limit + 2)

@@ -39,9 +39,12 @@ class DiffusionConditioning(ResidualBlock):
 
     def pairs(self, z: Float[Tensor, "*batch n n c_z"], tokens: Tokens) -> Float[Tensor, "*batch n n c_z"]:
         """Lines 1-5."""
-        relations = token_relations(
-            tokens.residue_index, tokens.token_index, tokens.asym_id, tokens.entity_id, tokens.sym_id
-        )
+        return self.rows(z, tokens, slice(None))
+
+    def rows(self, z: Float[Tensor, "*batch i n c_z"], tokens: Tokens, some: slice) -> Float[Tensor, "*batch i n c_z"]:
+        """Seam: rows are independent; `z` has those of `some` tokens."""
+        places = tokens.residue_index, tokens.token_index, tokens.asym_id, tokens.entity_id, tokens.sym_id
+        relations = token_relations(*places, some=some)
         z = self.pair(self.pair_norm(torch.cat([z, relations.to(z.dtype)], dim=-1)))
         for transition in self.pair_transitions:
             z = self.add(z, transition(z))
