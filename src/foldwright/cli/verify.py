@@ -11,10 +11,11 @@ from typing import Annotated, Literal
 import typer
 
 from foldwright.errors import InputError
-from foldwright.verification import af2
+from foldwright.verification import af2, af3
 from foldwright.verification.bundles import TOLERANCE, Bundle, Comparison, Computed, compare_all, find_bundles
 
-FAMILIES: dict[str, Callable[[Bundle, str], Computed]] = {"af2": af2.compute}
+FAMILIES: dict[str, Callable[[Bundle, str], Computed]] = {"af2": af2.compute, "af3": af3.compute}
+TOLERANCES = {"af2": TOLERANCE, "af3": af3.TOLERANCE}
 FAILED = 1
 
 
@@ -25,7 +26,7 @@ def verify(
         Literal["float32", "float64"] | None, typer.Option(help="Compute in this type; by default that of the truth.")
     ] = None,
     tolerance: Annotated[
-        float | None, typer.Option(min=0, help="Largest relative error; by default 1e-6 in float64, 3e-4 in float32.")
+        float | None, typer.Option(min=0, help="Largest relative error; by default what rounding in the type explains.")
     ] = None,
 ) -> None:
     """Compare this program with stored runs of the original ones; exit code 0 only if every output agrees."""
@@ -53,7 +54,8 @@ def compared(bundle: Bundle, dtype: str | None, tolerance: float | None) -> Iter
     """Every stored output of a bundle against ours."""
     dtype = dtype or bundle.truth
     if tolerance is None:
-        tolerance = max(TOLERANCE[dtype], TOLERANCE[bundle.truth])
+        allowed = TOLERANCES[bundle.family]
+        tolerance = max(allowed[dtype], allowed[bundle.truth])
     return compare_all(bundle, FAMILIES[bundle.family](bundle, dtype), tolerance)
 
 

@@ -182,26 +182,36 @@ CONDITIONED_TRANSITION: Table = {
 }
 
 
-def conditioned_block(heads: int, norms: Mapping[str, str]) -> Table:
-    """Attention and transition of one block; `norms` names those of the attention and says where each goes."""
+ONE_NORM, TWO_NORMS = {"": "norm"}, {"q": "query_norm", "k": "key_norm"}
+
+
+def conditioned_attention(heads: int, norms: Mapping[str, str]) -> Table:
+    """`norms`: what the file puts before the names of each norm, and where that norm goes."""
     table: dict[str, object] = {
-        "q_projection": ("attention.core.query", to_heads(heads, bias=True)),
-        "k_projection": ("attention.core.key", to_heads(heads)),
-        "v_projection": ("attention.core.value", to_heads(heads)),
-        "gating_query": ("attention.core.gate", LINEAR),
-        "transition2": ("attention.core.out", LINEAR),
-        "adaptive_zero_cond": ("attention.output_gate.gate", AFFINE),
-        **prefixed("ffw_", in_submodule("transition", CONDITIONED_TRANSITION)),
+        "q_projection": ("core.query", to_heads(heads, bias=True)),
+        "k_projection": ("core.key", to_heads(heads)),
+        "v_projection": ("core.value", to_heads(heads)),
+        "gating_query": ("core.gate", LINEAR),
+        "transition2": ("core.out", LINEAR),
+        "adaptive_zero_cond": ("output_gate.gate", AFFINE),
     }
     for prefix, norm in norms.items():
-        table |= prefixed(prefix, in_submodule(f"attention.{norm}", ADAPTIVE_NORM))
+        table |= prefixed(prefix, in_submodule(norm, ADAPTIVE_NORM))
     return table
+
+
+def conditioned_block(heads: int, norms: Mapping[str, str]) -> Table:
+    """Attention and transition of one block; see `conditioned_attention`."""
+    return {
+        **in_submodule("attention", conditioned_attention(heads, norms)),
+        **prefixed("ffw_", in_submodule("transition", CONDITIONED_TRANSITION)),
+    }
 
 
 def token_transformer(config: Diffusion) -> Table:
     """Blocks are grouped: arrays of blocks have two first axes, those of a group have one."""
     shared, groups = config.blocks_per_pair_bias, config.num_blocks // config.blocks_per_pair_bias
-    block = prefixed("transformer", conditioned_block(config.heads, {"": "norm"}))
+    block = prefixed("transformer", conditioned_block(config.heads, ONE_NORM))
     return {
         "pair_input_layer_norm": ("pair_norm", SCALE),
         f"{PAIRED_STACK}/pair_logits_projection": Stacked("pair_bias.{i}", to_heads(shared), groups),
@@ -210,7 +220,7 @@ def token_transformer(config: Diffusion) -> Table:
 
 
 def atom_transformer(config: AtomAttention, name: str) -> Table:
-    block = prefixed(name, conditioned_block(config.heads, {"q": "query_norm", "k": "key_norm"}))
+    block = prefixed(name, conditioned_block(config.heads, TWO_NORMS))
     return {
         "pair_input_layer_norm": ("pair_norm", SCALE),
         "pair_logits_projection": ("pair_bias", to_heads(config.num_blocks)),

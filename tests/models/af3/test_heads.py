@@ -1,12 +1,11 @@
 """Heads against the released AlphaFold 3: ../shared/oracles/af3/modules/{confidence_head,distogram_head}.npz."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from foldwright.features.af3_batch import batch_from_arrays
 from foldwright.metrics.af3_scores import scores
@@ -16,110 +15,12 @@ from foldwright.models.af3.config import AF3, Heads
 from foldwright.models.af3.distogram import DistogramHead, contact_probabilities, distogram_edges
 from foldwright.models.af3.scores import predicted_errors
 from foldwright.weights import mapping
-from foldwright.weights.mapping import Flat, Joint, Same, Stacked, Table, ToHeads, Transposed
+from foldwright.weights.deepmind_af3 import DISTOGRAM_HEAD, confidence_head
 from foldwright.weights.rule import af3_rule_parameters
 
 COMMITTED = Path(__file__).parents[2] / "oracles" / "af3"
 SHARED = Path(__file__).parents[4] / "shared" / "oracles" / "af3"
 ONE_BLOCK = AF3(heads=Heads(num_confidence_blocks=1))
-
-
-@dataclass(frozen=True)
-class HeadsFirst(Same):
-    """[h, c, in] in the file, [h * c, in] here."""
-
-    heads: int
-
-    def read(self, array: Tensor) -> tuple[Tensor, ...]:
-        return (array.flatten(0, 1),)
-
-    def write(self, parts: tuple[Tensor, ...]) -> Tensor:
-        return parts[0].unflatten(0, (self.heads, -1))
-
-
-LINEAR: Table = {"weights": Transposed("weight")}
-NORM: Table = {"scale": Same("weight"), "offset": Same("bias")}
-TRANSITION: Table = {
-    "input_layer_norm": ("norm", NORM),
-    "transition1": ("", {"weights": Joint("gate.weight", "expand.weight")}),
-    "transition2": ("contract", LINEAR),
-}
-
-
-def triangle_multiplication(channels: int) -> Table:
-    return {
-        "left_norm_input": ("norm", NORM),
-        "projection": ("", {"weights": Joint("left.weight", "right.weight", groups=channels)}),
-        "gate": ("", {"weights": Joint("left_gate.weight", "right_gate.weight", groups=channels)}),
-        "center_norm": ("center_norm", NORM),
-        "gating_linear": ("gate", LINEAR),
-        "output_projection": ("out", LINEAR),
-    }
-
-
-def triangle_attention(heads: int) -> Table:
-    return {
-        "act_norm": ("norm", NORM),
-        "pair_bias_projection": ("bias", LINEAR),
-        "q_projection": ("core.query", {"weights": HeadsFirst("weight", heads)}),
-        "k_projection": ("core.key", {"weights": HeadsFirst("weight", heads)}),
-        "v_projection": ("core.value", {"weights": ToHeads("weight", heads)}),
-        "gating_query": ("core.gate", {"weights": Same("weight")}),
-        "output_projection": ("core.out", LINEAR),
-    }
-
-
-def pairformer(channels: int, pair_heads: int, heads: int) -> Table:
-    query = {"weights": ToHeads("weight", heads), "bias": Flat("bias", heads)}
-    return {
-        "triangle_multiplication_outgoing": (
-            "pair.triangle_multiplication_outgoing",
-            triangle_multiplication(channels),
-        ),
-        "triangle_multiplication_incoming": (
-            "pair.triangle_multiplication_incoming",
-            triangle_multiplication(channels),
-        ),
-        "pair_attention1": ("pair.triangle_attention_starting", triangle_attention(pair_heads)),
-        "pair_attention2": ("pair.triangle_attention_ending", triangle_attention(pair_heads)),
-        "pair_transition": ("pair.pair_transition", TRANSITION),
-        "single_pair_logits_norm": ("single_attention.pair_norm", NORM),
-        "single_pair_logits_projection": ("single_attention.bias", LINEAR),
-        "single_attention_layer_norm": ("single_attention.norm", NORM),
-        "single_attention_q_projection": ("single_attention.core.query", query),
-        "single_attention_k_projection": ("single_attention.core.key", {"weights": ToHeads("weight", heads)}),
-        "single_attention_v_projection": ("single_attention.core.value", {"weights": ToHeads("weight", heads)}),
-        "single_attention_gating_query": ("single_attention.core.gate", LINEAR),
-        "single_attention_transition2": ("single_attention.core.out", LINEAR),
-        "single_transition": ("single_transition", TRANSITION),
-    }
-
-
-def confidence_head(num_blocks: int) -> Table:
-    return {
-        "~_embed_features": (
-            "",
-            {
-                "left_target_feat_project": ("column", LINEAR),
-                "right_target_feat_project": ("row", LINEAR),
-                "distogram_feat_project": ("distance", LINEAR),
-            },
-        ),
-        "__layer_stack_no_per_layer/confidence_pairformer": Stacked(
-            "pairformer.blocks.{i}", pairformer(128, 4, 16), num_blocks
-        ),
-        "logits_ln": ("pde.norm", NORM),
-        "left_half_distance_logits": ("pde.out", LINEAR),
-        "pae_logits_ln": ("pae.norm", NORM),
-        "pae_logits": ("pae.out", LINEAR),
-        "plddt_logits_ln": ("plddt.norm", NORM),
-        "plddt_logits": ("plddt.out", {"weights": ToHeads("weight", 24)}),
-        "experimentally_resolved_ln": ("resolved.norm", NORM),
-        "experimentally_resolved_logits": ("resolved.out", {"weights": ToHeads("weight", 24)}),
-    }
-
-
-DISTOGRAM: Table = {"half_logits": ("out", LINEAR)}
 
 
 def load(name: str) -> dict[str, np.ndarray]:
@@ -143,7 +44,7 @@ def relative_error(found, expected):
 
 @pytest.fixture(scope="module")
 def head():
-    return filled(ConfidenceHead(ONE_BLOCK), "confidence_head", confidence_head(1))
+    return filled(ConfidenceHead(ONE_BLOCK), "confidence_head", confidence_head(ONE_BLOCK.confidence))
 
 
 @pytest.fixture
@@ -184,7 +85,7 @@ def test_the_confidence_head_equals_the_released_one(head):
 
 @pytest.mark.shared
 def test_the_distogram_head_equals_the_released_one():
-    head = filled(DistogramHead(128, 64), "distogram_head", DISTOGRAM)
+    head = filled(DistogramHead(128, 64), "distogram_head", DISTOGRAM_HEAD)
     arrays = {key: torch.from_numpy(a) for key, a in load("modules/distogram_head.npz").items()}
     with torch.no_grad():
         logits = head(arrays["in/pair"].double())

@@ -1,6 +1,6 @@
 """The trunk and its layers against the released AlphaFold 3: ../shared/oracles/af3/modules, rule parameters."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,159 +22,12 @@ from foldwright.models.af3.trunk import Trunk, TrunkState
 from foldwright.nn.relative_position import token_relations
 from foldwright.nn.transition import SwiGLUTransition
 from foldwright.weights import mapping
-from foldwright.weights.mapping import Column, Flat, FromHeads, Joint, Same, Stacked, Table, ToHeads, Transposed
+from foldwright.weights.deepmind_af3 import TRANSITION, msa_block, pair_block, pairformer_block
+from foldwright.weights.deepmind_af3 import trunk as trunk_table
+from foldwright.weights.mapping import Table
 from foldwright.weights.rule import af3_rule_parameters
 
 ORACLES = (Path(__file__).parents[2] / "oracles" / "af3", Path(__file__).parents[4] / "shared" / "oracles" / "af3")
-
-
-@dataclass(frozen=True)
-class HeadsFirst(Same):
-    """[h, c, in] in the file, [h * c, in] here."""
-
-    heads: int
-
-    def read(self, array: Tensor) -> tuple[Tensor, ...]:
-        return (array.flatten(0, 1),)
-
-    def write(self, parts: tuple[Tensor, ...]) -> Tensor:
-        return parts[0].unflatten(0, (self.heads, -1))
-
-
-LINEAR: Table = {"weights": Transposed("weight")}
-NUMBER: Table = {"weights": Column("weight")}
-NORM: Table = {"scale": Same("weight"), "offset": Same("bias")}
-TRANSITION: Table = {
-    "input_layer_norm": ("norm", NORM),
-    "transition1": ("", {"weights": Joint("gate.weight", "expand.weight")}),
-    "transition2": ("contract", LINEAR),
-}
-
-
-def triangle_multiplication(channels: int) -> Table:
-    return {
-        "left_norm_input": ("norm", NORM),
-        "projection": ("", {"weights": Joint("left.weight", "right.weight", groups=channels)}),
-        "gate": ("", {"weights": Joint("left_gate.weight", "right_gate.weight", groups=channels)}),
-        "center_norm": ("center_norm", NORM),
-        "gating_linear": ("gate", LINEAR),
-        "output_projection": ("out", LINEAR),
-    }
-
-
-def triangle_attention(heads: int) -> Table:
-    return {
-        "act_norm": ("norm", NORM),
-        "pair_bias_projection": ("bias", LINEAR),
-        "q_projection": ("core.query", {"weights": HeadsFirst("weight", heads)}),
-        "k_projection": ("core.key", {"weights": HeadsFirst("weight", heads)}),
-        "v_projection": ("core.value", {"weights": ToHeads("weight", heads)}),
-        "gating_query": ("core.gate", {"weights": Same("weight")}),
-        "output_projection": ("core.out", LINEAR),
-    }
-
-
-def pair_block(sizes: PairSizes, path: str = "") -> Table:
-    product = triangle_multiplication(sizes.c_triangle)
-    return {
-        "triangle_multiplication_outgoing": (f"{path}triangle_multiplication_outgoing", product),
-        "triangle_multiplication_incoming": (f"{path}triangle_multiplication_incoming", product),
-        "pair_attention1": (f"{path}triangle_attention_starting", triangle_attention(sizes.heads)),
-        "pair_attention2": (f"{path}triangle_attention_ending", triangle_attention(sizes.heads)),
-        "pair_transition": (f"{path}pair_transition", TRANSITION),
-    }
-
-
-def pairformer_block(config: Pairformer) -> Table:
-    heads, core = config.heads, "single_attention.core"
-    return pair_block(config.pair, "pair.") | {
-        "single_pair_logits_norm": ("single_attention.pair_norm", NORM),
-        "single_pair_logits_projection": ("single_attention.bias", LINEAR),
-        "single_attention_layer_norm": ("single_attention.norm", NORM),
-        "single_attention_q_projection": (
-            f"{core}.query",
-            {"weights": ToHeads("weight", heads), "bias": Flat("bias", heads)},
-        ),
-        "single_attention_k_projection": (f"{core}.key", {"weights": ToHeads("weight", heads)}),
-        "single_attention_v_projection": (f"{core}.value", {"weights": ToHeads("weight", heads)}),
-        "single_attention_gating_query": (f"{core}.gate", LINEAR),
-        "single_attention_transition2": (f"{core}.out", LINEAR),
-        "single_transition": ("single_transition", TRANSITION),
-    }
-
-
-def msa_block(sizes: MSAModule) -> Table:
-    return pair_block(sizes.pair, "pair.") | {
-        "outer_product_mean": (
-            "outer_product_mean",
-            {
-                "layer_norm_input": ("norm", NORM),
-                "left_projection": ("left", LINEAR),
-                "right_projection": ("right", LINEAR),
-                "output_w": FromHeads("out.weight", sizes.c_outer),
-                "output_b": Same("out.bias"),
-            },
-        ),
-        "msa_attention1": (
-            "row_averaging",
-            {
-                "act_norm": ("norm", NORM),
-                "pair_norm": ("pair_norm", NORM),
-                "pair_logits": ("bias", LINEAR),
-                "v_projection": ("value", {"weights": ToHeads("weight", sizes.heads)}),
-                "gating_query": ("gate", LINEAR),
-                "output_projection": ("out", LINEAR),
-            },
-        ),
-        "msa_transition": ("msa_transition", TRANSITION),
-    }
-
-
-PARTS = (
-    *(("distance", LINEAR), ("is_resolved", NUMBER), ("aatype_column", LINEAR), ("aatype_row", LINEAR)),
-    *(("unit_vector_x", NUMBER), ("unit_vector_y", NUMBER), ("unit_vector_z", NUMBER)),
-    *(("has_backbone", NUMBER), ("query", LINEAR)),
-)
-
-
-def template_embedder(sizes: TemplateEmbedder) -> Table:
-    blocks = Stacked("blocks.{i}", {"template_embedding_iteration": ("", pair_block(sizes.pair))}, sizes.num_blocks)
-    return {
-        "output_linear": ("out", LINEAR),
-        "single_template_embedding": (
-            "",
-            {
-                "__layer_stack_no_per_layer": blocks,
-                "output_layer_norm": ("norm", NORM),
-                "query_embedding_norm": ("query_norm", NORM),
-                **{f"template_pair_embedding_{i}": part for i, part in enumerate(PARTS)},
-            },
-        ),
-    }
-
-
-def trunk_table(config: AF3) -> Table:
-    msa, body, recycled = config.msa, config.pairformer, "recycling_embedder"
-    return {
-        "single_activations": ("input_embedder.single", LINEAR),
-        "left_single": ("input_embedder.left", LINEAR),
-        "right_single": ("input_embedder.right", LINEAR),
-        "~_relative_encoding/position_activations": ("input_embedder.relative_position.out", LINEAR),
-        "bond_embedding": ("input_embedder.bond", LINEAR),
-        "prev_single_embedding_layer_norm": (f"{recycled}.single_norm", NORM),
-        "prev_single_embedding": (f"{recycled}.single", LINEAR),
-        "prev_embedding_layer_norm": (f"{recycled}.pair_norm", NORM),
-        "prev_embedding": (f"{recycled}.pair", LINEAR),
-        "template_embedding": ("template_embedder", template_embedder(config.templates)),
-        "msa_activations": ("msa_module.msa", LINEAR),
-        "extra_msa_target_feat": ("msa_module.target", LINEAR),
-        "__layer_stack_no_per_layer": Stacked(
-            "msa_module.blocks.{i}", {"msa_stack": ("", msa_block(msa))}, msa.num_blocks
-        ),
-        "__layer_stack_no_per_layer_1": Stacked(
-            "pairformer.blocks.{i}", {"trunk_pairformer": ("", pairformer_block(body))}, body.num_blocks
-        ),
-    }
 
 
 def oracle(name: str) -> dict[str, Tensor]:
