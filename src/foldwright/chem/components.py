@@ -49,7 +49,7 @@ class ComponentBond:
     is_aromatic: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Component:
     """One entry: a residue, a ligand, an ion."""
 
@@ -173,6 +173,11 @@ def _bonds(code: str, columns: Columns, atoms: set[str]) -> tuple[ComponentBond,
     others = ("atom_id_2", "value_order", "pdbx_aromatic_flag")
     rows = zip(first, *(_padded(code, f"_chem_comp_bond.{name}", columns, len(first)) for name in others), strict=True)
     bonds = tuple(ComponentBond(a or "", b or "", (order or "SING").upper(), flag == "Y") for a, b, order, flag in rows)
+    if len({frozenset((bond.atom_1, bond.atom_2)) for bond in bonds}) < len(bonds) or any(
+        bond.atom_1 == bond.atom_2 for bond in bonds
+    ):
+        message = f"Component {code} has an atom bonded with itself, or two bonds of the same atoms."
+        raise InputError(message, field="_chem_comp_bond")
     for bond in bonds:
         for atom in (bond.atom_1, bond.atom_2):
             if atom not in atoms:

@@ -97,6 +97,7 @@ _ORDERS = {"SINGLE": "SING", "DOUBLE": "DOUB", "TRIPLE": "TRIP", "QUADRUPLE": "Q
 def embedded(mol: "Mol", seed: int, seconds: float) -> Float[np.ndarray, "atoms 3"] | None:
     """Positions by ETKDGv3, from random coordinates if the usual start fails; None if both do, or time runs out."""
     distances = import_rdkit("Chem.rdDistGeom")
+    mol = import_rdkit("Chem").Mol(mol)
     parameters = distances.ETKDGv3()
     parameters.randomSeed = seed
     parameters.timeout = max(1, round(seconds))

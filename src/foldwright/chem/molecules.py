@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,19 +17,30 @@ if TYPE_CHECKING:
 NAME = "atom_name"  # the property of an RDKit atom that holds its name in the component
 
 
+@lru_cache(maxsize=256)
 def molecule(component: Component) -> "Mol | None":
     """The sanitised molecule with every atom of the component; None if RDKit refuses a valence, as around most metals.
 
     Atoms stand in the order of their names, as in the released program, because what a seed gives depends on that
-    order; stereochemistry is that of the ideal coordinates.
+    order; stereochemistry is that of the ideal coordinates. It is kept: change a copy.
     """
-    found = _sanitised(_assembled(component))
-    if found is None:
-        return None
-    if np.isfinite(component.atoms.ideal).all() and len(component.atoms):
-        _chem().AssignStereochemistryFrom3D(found)
-    found.RemoveAllConformers()
-    return found
+    # Bonds of metals are not made dative: where valences need that, the released program takes stored coordinates.
+    steps = _chem().SANITIZE_ALL ^ _chem().SANITIZE_CLEANUP_ORGANOMETALLICS
+    return _sanitised(component, steps)
+
+
+def forgiving_molecule(component: Component) -> "Mol | None":
+    """The molecule of the component or its SMILES for looking at: bonds of metals may be dative, valences wrong."""
+    if component.is_of_smiles and component.smiles:
+        return molecule_of_smiles(component.smiles)
+    found = _sanitised(component, _chem().SANITIZE_ALL)
+    return found or _sanitised(component, _chem().SANITIZE_ALL ^ _chem().SANITIZE_PROPERTIES)
+
+
+def is_chiral(atom: Any) -> bool:
+    """Whether an RDKit atom is a tetrahedral centre with a known hand."""
+    tags = _chem().ChiralType
+    return atom.GetChiralTag() in (tags.CHI_TETRAHEDRAL_CW, tags.CHI_TETRAHEDRAL_CCW)
 
 
 def molecule_of_smiles(smiles: str) -> "Mol":
@@ -86,15 +98,17 @@ def _assembled(component: Component) -> "Mol":
 _BOND_TYPES = {"DOUB": "DOUBLE", "TRIP": "TRIPLE", "QUAD": "QUADRUPLE", "AROM": "AROMATIC", "DELO": "AROMATIC"}
 
 
-def _sanitised(mol: Any) -> "Mol | None":
+def _sanitised(component: Component, steps: Any) -> "Mol | None":
     chem = _chem()
-    # Bonds of metals are not made dative: where valences need that, the released program takes stored coordinates.
-    steps = chem.SANITIZE_ALL ^ chem.SANITIZE_CLEANUP_ORGANOMETALLICS
+    mol = _assembled(component)
     with silent_rdkit():
         try:
             chem.SanitizeMol(mol, steps)
+            if len(component.atoms) and np.isfinite(component.atoms.ideal).all():
+                chem.AssignStereochemistryFrom3D(mol)
         except (ValueError, RuntimeError):  # RDKit's own errors are kinds of ValueError
             return None
+    mol.RemoveAllConformers()
     return mol.GetMol()
 
 
