@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from foldwright.pipeline.af3_predict import ComplexPrediction, predict_complexes
     from foldwright.pipeline.predict import Prediction, predict
 
 __version__ = "0.1.0"
-__all__ = ["Prediction", "__version__", "predict"]
+__all__ = ["ComplexPrediction", "Prediction", "__version__", "predict", "predict_complexes"]
 
 
 def __getattr__(name: str):
@@ -15,4 +16,8 @@ def __getattr__(name: str):
         from foldwright.pipeline import predict as module
 
         return getattr(module, name)
+    if name in ("ComplexPrediction", "predict_complexes"):
+        from foldwright.pipeline import af3_predict
+
+        return getattr(af3_predict, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

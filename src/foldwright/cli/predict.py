@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer import Option
+
+if TYPE_CHECKING:
+    from foldwright.pipeline.progress import Silent
+    from foldwright.pipeline.results import FailedJob
 
 SOME_JOB_FAILED, NOTHING_BEGAN = 1, 2
 
@@ -16,15 +21,16 @@ def predict(
         list[str],
         typer.Argument(
             metavar="INPUT",
-            help="Sequences, FASTA, A3M or CSV files, or folders of them; a complex is written SEQ:SEQ.",
+            help="Sequences, FASTA, A3M or CSV files, or folders of them; a complex is written SEQ:SEQ. Or job files "
+            "of any molecules: AlphaFold 3, AlphaFold Server or Protenix JSON, Boltz YAML; AlphaFold 3 predicts these.",
         ),
     ],
     model: Annotated[
         list[str] | None,
         Option(
-            help="Official names (model_1_ptm) or groups (monomer, monomer_ptm, multimer, multimer_v2); repeat, or "
-            "separate by commas. Default: monomer_ptm for one chain, multimer for a complex, of those whose weights "
-            "are found.",
+            help="Official names (model_1_ptm, af3) or groups (monomer, monomer_ptm, multimer, multimer_v2); repeat, "
+            "or separate by commas. Default: af3 for job files; else monomer_ptm for one chain, multimer for a "
+            "complex, of those whose weights are found.",
         ),
     ] = None,
     weights: Annotated[
@@ -35,13 +41,26 @@ def predict(
         ),
     ] = None,
     recycles: Annotated[
-        int | None, Option(help="Passes after the first. Default: the model's (3; multimer 20, with early stop).")
+        int | None,
+        Option(help="Passes after the first. Default: the model's (3; multimer 20, with early stop; af3 10)."),
     ] = None,
     recycle_tolerance: Annotated[
         float | None, Option(help="Stop recycling when Cα distances change less than this, in Å; 0 never stops.")
     ] = None,
-    seed: Annotated[int, Option(help="Decides every random draw: the same seed gives the same bytes.")] = 0,
-    num_seeds: Annotated[int, Option(help="How many seeds to run for each model, counting up from --seed.")] = 1,
+    seed: Annotated[
+        int | None,
+        Option(
+            help="Decides every random draw: the same seed gives the same bytes. Default: 0, or the seeds of the job."
+        ),
+    ] = None,
+    num_seeds: Annotated[
+        int | None, Option(help="How many seeds to run for each model, counting up from --seed. Default: 1.")
+    ] = None,
+    seeds: Annotated[
+        str | None, Option(metavar="1,2,10-14", help="These seeds instead, or instead of those of the job.")
+    ] = None,
+    samples: Annotated[int | None, Option(help="af3: structures of each seed, numbered from 0. Default: 5.")] = None,
+    steps: Annotated[int | None, Option(help="af3: steps of the sampler. Default: 200.")] = None,
     max_msa: Annotated[
         str | None,
         Option(
@@ -74,6 +93,11 @@ def predict(
             help="A Ray cluster that runs, or `auto` for the one that this machine belongs to. Default: $RAY_ADDRESS, "
             "else one is started on this machine alone.",
         ),
+    ] = None,
+    threads: Annotated[int | None, Option(help="CPU threads of the network. Default: one for each core.")] = None,
+    memory_limit: Annotated[
+        str | None,
+        Option(metavar="SIZE", help="Refuse jobs that need more memory, such as 12GB. Default: what is free."),
     ] = None,
     out: Annotated[Path, Option(help="Folder for the results, one subfolder per job.")] = Path("runs"),
     alignments: Annotated[
@@ -129,6 +153,19 @@ def predict(
     relax: Annotated[
         str, Option(help="Relieve clashes by restrained minimisation: of the best prediction, all or none.")
     ] = "none",
+    ccd: Annotated[
+        Path | None,
+        Option(help="af3: another Chemical Component Dictionary, as mmCIF, BinaryCIF or JSON. Default: biotite's."),
+    ] = None,
+    save_embeddings: Annotated[
+        bool, Option("--save-embeddings", help="af3: write the single and pair embeddings of each seed.")
+    ] = False,
+    save_distogram: Annotated[
+        bool, Option("--save-distogram", help="af3: write the distogram logits of each seed.")
+    ] = False,
+    compress: Annotated[
+        bool, Option("--compress", help="af3: pack structures and long confidence files with zstandard.")
+    ] = False,
     page: Annotated[
         bool, Option("--report/--no-report", help="Write report.html for every job and index.html for the run.")
     ] = True,
@@ -144,12 +181,14 @@ def predict(
     ] = False,
     quiet: Annotated[bool, Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Predict the structures of proteins and complexes from sequences and alignments.
+    """Predict the structures of proteins and complexes from sequences and alignments, or of any molecules.
 
     Results of a job go to OUT/<job>/: report.html to look at, ranked_0.pdb (best), ranking.json, and per model and
     seed a PDB and an mmCIF file, scores and predicted aligned error; run.json says what they were made from, msas/
-    holds the alignments. Jobs are searched while others are predicted; `foldwright jobs OUT` shows how they stand, and
-    the same command goes on where it was stopped. Exit code: 0 if every job was predicted, 1 if some failed
+    holds the alignments. AlphaFold 3 names its files as the released program does: <job>_model.cif (best),
+    <job>_ranking_scores.csv, seed-<s>_sample-<i>/, and <job>_data.json, which may be given as a job again and is not
+    searched then. Jobs are searched while others are predicted; `foldwright jobs OUT` shows how they stand, and the
+    same command goes on where it was stopped. Exit code: 0 if every job was predicted, 1 if some failed
     (OUT/<job>/status.json says why), 2 if nothing could begin.
     """
     from foldwright import kernels
@@ -157,54 +196,112 @@ def predict(
     kernels.keep_large_allocations()  # before the first tensor
 
     from foldwright.models.overrides import parse_overrides
-    from foldwright.pipeline import engines
-    from foldwright.pipeline.estimate import estimates
     from foldwright.pipeline.evidence import evidence_of
-    from foldwright.pipeline.options import Options, consecutive_seeds, model_names, parse_max_msa
-    from foldwright.pipeline.prepare import prepare
+    from foldwright.pipeline.families import AF3, family_of, refuse_others
+    from foldwright.pipeline.memory import parse_bytes, use_threads
     from foldwright.pipeline.progress import reporter
     from foldwright.pipeline.results import FailedJob
+    from foldwright.pipeline.seeds import all_seeds, parse_seeds, seeds_of_complexes
 
-    options = Options(
-        evidence=evidence_of(
-            msa=msa,
-            pairing=pairing,
-            use_templates=use_templates,
-            preset=preset,
-            databases=databases,
-            search_engine=search_engine,
-            template_structures=template_structures,
-            max_template_date=max_template_date,
-        ),
-        models=model_names(model or ()),
-        weights=weights,
-        recycles=recycles,
-        recycle_tolerance=recycle_tolerance,
-        seeds=consecutive_seeds(seed, num_seeds),
-        max_msa=parse_max_msa(max_msa) if max_msa else None,
-        ensemble=ensemble,
-        overrides=parse_overrides(set_ or ()),
-        precision=precision,
-        device=device,
-        relax=relax,
+    family = family_of(inputs, model or (), weights)
+    of_one_family = {
+        "--recycle-tolerance": recycle_tolerance,
+        "--max-msa": max_msa,
+        "--ensemble": ensemble,
+        "--alignments": alignments,
+        "--templates": templates,
+        "--relax": None if relax == "none" else relax,
+        "--engine": None if engine == "local" else engine,
+        "--ray-address": ray_address,
+        "--samples": samples,
+        "--steps": steps,
+        "--ccd": ccd,
+        "--save-embeddings": save_embeddings or None,
+        "--save-distogram": save_distogram or None,
+        "--compress": compress or None,
+    }
+    refuse_others([option for option, value in of_one_family.items() if value is not None], family)
+    if threads is not None:
+        use_threads(threads)
+    evidence = evidence_of(
+        msa=msa,
+        pairing=pairing,
+        use_templates=use_templates,
+        preset=preset,
+        databases=databases,
+        search_engine=search_engine,
+        template_structures=template_structures,
+        max_template_date=max_template_date,
     )
-    report = reporter(quiet)
-    if estimate_memory:
-        found = list(estimates(inputs, options, alignments, templates or ()))
-        for item in found:
-            if isinstance(item, FailedJob):
-                report.fail(item.job, str(item.error))
-            else:
-                print(item)
-        raise typer.Exit(NOTHING_BEGAN if any(isinstance(item, FailedJob) for item in found) else 0)
-    run, is_local = engines.engine(engine, ray_address), engine == engines.LOCAL
-    plan = prepare(inputs, options, out=out, alignments=alignments, templates=templates or (), is_run_here=is_local)
-    results = run(plan, report, is_overwriting=overwrite, on_end=write_page if page else None)
+    chosen = parse_seeds(seeds) if seeds else ()
+    common: dict[str, Any] = {
+        "evidence": evidence,
+        "weights": weights,
+        "recycles": recycles,
+        "overrides": parse_overrides(set_ or ()),
+        "precision": precision,
+        "device": device,
+        "memory_limit": parse_bytes(memory_limit) if memory_limit else None,
+    }
+    report, on_end = reporter(quiet), write_page if page else None
+    if family == AF3:
+        from foldwright.pipeline.af3_estimate import complex_estimates
+        from foldwright.pipeline.af3_options import ComplexOptions
+        from foldwright.pipeline.af3_prepare import prepare_complexes
+        from foldwright.pipeline.af3_run import run_complexes
+
+        complex_options = ComplexOptions(
+            **common,
+            **seeds_of_complexes(seed, num_seeds, chosen),
+            samples=samples,
+            steps=steps,
+            components=ccd,
+            saves_embeddings=save_embeddings,
+            saves_distogram=save_distogram,
+            is_compressed=compress,
+        )
+        if estimate_memory:
+            estimate(complex_estimates(inputs, complex_options), report)
+        plan = prepare_complexes(inputs, complex_options, out=out)
+        results = run_complexes(plan, report, is_overwriting=overwrite, on_end=on_end)
+    else:
+        from foldwright.pipeline import engines
+        from foldwright.pipeline.estimate import estimates
+        from foldwright.pipeline.options import Options, model_names, parse_max_msa
+        from foldwright.pipeline.prepare import prepare
+
+        options = Options(
+            **common,
+            models=model_names(model or ()),
+            recycle_tolerance=recycle_tolerance,
+            seeds=all_seeds(seed, num_seeds, chosen),
+            max_msa=parse_max_msa(max_msa) if max_msa else None,
+            ensemble=ensemble,
+            relax=relax,
+        )
+        if estimate_memory:
+            estimate(estimates(inputs, options, alignments, templates or ()), report)
+        run, is_local = engines.engine(engine, ray_address), engine == engines.LOCAL
+        plan = prepare(inputs, options, out=out, alignments=alignments, templates=templates or (), is_run_here=is_local)
+        results = run(plan, report, is_overwriting=overwrite, on_end=on_end)
     failed = [result.job for result in results if isinstance(result, FailedJob)]
     if page and plan.tasks:
         report.page(write_overview(out))
     if failed:
         raise typer.Exit(SOME_JOB_FAILED if plan.tasks else NOTHING_BEGAN)
+
+
+def estimate(lines: Iterable[str | FailedJob], report: Silent) -> NoReturn:
+    """Print what every job would need, and end."""
+    from foldwright.pipeline.results import FailedJob
+
+    found = list(lines)
+    for item in found:
+        if isinstance(item, FailedJob):
+            report.fail(item.job, str(item.error))
+        else:
+            print(item)
+    raise typer.Exit(NOTHING_BEGAN if any(isinstance(item, FailedJob) for item in found) else 0)
 
 
 def write_page(folder: Path) -> None:

@@ -58,7 +58,8 @@ def check_fits(task: ComplexTask, device: torch.device, options: ComplexOptions)
 
 def room(device: torch.device, options: ComplexOptions) -> int:
     """The memory that a prediction may take."""
-    return min(available_bytes(device), options.memory_limit or available_bytes(device))
+    free = available_bytes(device)
+    return min(free, options.memory_limit or free)
 
 
 def samples_at_once(config: AF3, num_tokens: int, num_samples: int, limit: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from foldwright.models.af3.presets import preset
 from foldwright.models.overrides import override
 from foldwright.pipeline.evidence import Evidence
 from foldwright.pipeline.options import at_least, check_precision
+from foldwright.pipeline.seeds import check_seeds
 
 MODEL = "af3"
-LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,48 +95,3 @@ class ComplexOptions:
                 option = chosen[path][0]
                 raise InputError(f"{option} and --set {path} both set the same number.", remedy="Give one of them.")
         return result | dict(self.overrides)
-
-
-def check_seeds(seeds: Sequence[int], option: str) -> None:
-    """Refuse what is no seed.
-
-    Raises:
-        InputError: naming it.
-    """
-    for seed in seeds:
-        if not 0 <= seed <= LARGEST_SEED:
-            raise InputError(f"{seed} is no seed.", field=option, remedy=f"Seeds are 0 to {LARGEST_SEED}.")
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """`1,5,9-12` as seeds, each once.
-
-    Raises:
-        InputError: anything else.
-    """
-    found: dict[int, None] = {}
-    for part in text.split(","):
-        first, dash, last = (word.strip() for word in part.partition("-"))
-        last = last if dash else first
-        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
-            remedy = "Write numbers and ranges between commas, for example 1,2,10-14."
-            raise InputError(f'cannot read "{part}".', field="--seeds", remedy=remedy)
-        found |= dict.fromkeys(range(int(first), int(last) + 1))
-    return tuple(found)
-
-
-def parse_bytes(text: str) -> int:
-    """`12GB`, `500MB` or `12` (gigabytes) as bytes.
-
-    Raises:
-        InputError: anything else.
-    """
-    number = text.strip().upper().removesuffix("B")
-    unit = {"M": 1e6, "G": 1e9, "T": 1e12}.get(number[-1:], 0)
-    try:
-        size = float(number[:-1] if unit else number) * (unit or 1e9)
-    except ValueError:
-        size = -1
-    if not 0 < size < 1e15:
-        raise InputError(f'cannot read "{text}".', field="--memory-limit", remedy="Write a size such as 12GB.")
-    return int(size)

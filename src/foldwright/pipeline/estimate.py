@@ -24,7 +24,7 @@ def estimates(
     device = find_device(options.device)
     jobs = with_given(collect(inputs, alignments), templates)
     yield from (FailedJob(job=failure.name, error=failure.error) for failure in jobs.failures)
-    free = available_bytes(device)
+    free = min(available_bytes(device), options.memory_limit or available_bytes(device))
     for job in jobs:
         for model in models_of(job, options):
             load = load_of(job, options.config(model), device, options.precision)

@@ -66,16 +66,22 @@ def check_fits(job: Job, network: Network, plan: Plan) -> None:
         InputError: naming both, and the number of residues that would fit.
     """
     load = load_of(job, network.config, plan.device, plan.options.precision)
-    needed, available = load.peak_bytes(job.num_residues), available_bytes(plan.device)
+    needed, available = load.peak_bytes(job.num_residues), room(plan)
     if needed > available:
         what = f"would need about {gigabytes(needed)} with {network.name}; {gigabytes(available)} are free"
         raise _too_large(job, what, load.largest_fitting(available, job.num_residues))
 
 
+def room(plan: Plan) -> int:
+    """The memory that a prediction may take."""
+    free = available_bytes(plan.device)
+    return min(free, plan.options.memory_limit or free)
+
+
 def ran_out(job: Job, network: Network, plan: Plan) -> InputError:
     """The error for a job that was estimated to fit and did not, not even in smaller pieces."""
     load = load_of(job, network.config, plan.device, plan.options.precision)
-    needed, available = load.peak_bytes(job.num_residues), available_bytes(plan.device)
+    needed, available = load.peak_bytes(job.num_residues), room(plan)
     limit = int(min(available, UNCERTAINTY * needed))
     what = f"ran out of memory with {network.name}, in smaller pieces too ({gigabytes(available)} are free)"
     return _too_large(job, what, load.largest_fitting(limit, job.num_residues))

@@ -42,6 +42,7 @@ class Options:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     precision: str = "float32"
     device: str = "auto"
+    memory_limit: int | None = None  # bytes
     relax: str = "none"  # the best prediction, all or none
 
     def __post_init__(self):

@@ -21,7 +21,7 @@ __all__ = ["JobsFailed", "Prediction", "predict"]
 class JobsFailed(Exception):
     """Some of several jobs failed; the predictions of the others are here."""
 
-    def __init__(self, failures: Sequence[FailedJob], predictions: Sequence[Prediction]):
+    def __init__(self, failures: Sequence[FailedJob], predictions: Sequence[Any]):
         self.failures, self.predictions = list(failures), list(predictions)
         reasons = "; ".join(f"{failure.job}: {failure.error}" for failure in failures)
         super().__init__(f"{len(self.failures)} failed ({reasons}); {len(self.predictions)} predictions were made")

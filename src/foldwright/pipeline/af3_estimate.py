@@ -1,0 +1,32 @@
+"""`--estimate-memory` of complexes: what every job would need, with no weights at hand and nothing begun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from foldwright.errors import InputError
+from foldwright.features.af3 import prepare
+from foldwright.pipeline.af3_fit import estimate_bytes, largest_fitting, room
+from foldwright.pipeline.af3_options import MODEL, ComplexOptions
+from foldwright.pipeline.af3_prepare import ComplexInputs, collect_complexes, dictionary
+from foldwright.pipeline.memory import gigabytes
+from foldwright.pipeline.prepare import find_device
+from foldwright.pipeline.results import FailedJob
+
+
+def complex_estimates(inputs: ComplexInputs, options: ComplexOptions) -> Iterator[str | FailedJob]:
+    """A line for each job with the estimated peak, one sample at a time and all at once, and what is free."""
+    free = room(find_device(options.device), options)
+    config, components = options.config(), dictionary(options.components)
+    jobs, failures = collect_complexes(inputs, components)
+    yield from failures
+    for job in jobs:
+        try:
+            n = len(prepare(job, components).table)
+        except InputError as error:
+            yield FailedJob(job=job.name, error=error)
+            continue
+        least, most = (estimate_bytes(config, n, k) for k in (1, config.sampling.num_samples))
+        fits = "fits" if least <= free else f"too large: {largest_fitting(config, free, n)} would fit"
+        size = f"{gigabytes(least)} to {gigabytes(most)} of {gigabytes(free)} free"
+        yield f"{job.name} {n} tokens {MODEL} {size}: {fits}"
