@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,7 @@ def check_bonds(table: TokenTable, bonds: Sequence[Bond]) -> None:
     Raises:
         InputError: an atom that is not predicted, a bond between polymers, or one within a residue.
     """
-    finder = _Finder.of(table)
+    finder = _Finder(table)
     for bond in bonds:
         for atom in bond:
             finder.slot(atom)
@@ -47,7 +47,7 @@ def bond_features(table: TokenTable, bonds: Sequence[Bond], num_tokens: int) -> 
         InputError: a bond that AlphaFold 3 has no feature for.
     """
     check_bonds(table, bonds)
-    finder = _Finder.of(table)
+    finder = _Finder(table)
     to_polymers = [bond for bond in bonds if not all(map(finder.is_ligand, bond))]
     between_ligands = [bond for bond in bonds if all(map(finder.is_ligand, bond))]
     ends = [pair for bond in to_polymers if (pair := finder.standing_for(bond)) is not None]
@@ -92,23 +92,10 @@ class _Finder:
     """Where the atoms stand that a job names."""
 
     table: TokenTable
-    slots: Mapping[tuple[str, int, str], int]  # chain, residue, atom -> place among all slots
-
-    @classmethod
-    def of(cls, table: TokenTable) -> _Finder:
-        ids = [chain.id for chain in table.chains]
-        where = np.argwhere(table.is_atom).tolist()
-        return cls(
-            table,
-            {
-                (ids[table.chain[t]], int(table.residue[t]) + 1, str(table.names[t, s])): t * ATOMS_PER_TOKEN + s
-                for t, s in where
-            },
-        )
 
     def slot(self, atom: AtomReference) -> int:
-        """Raises InputError where there is no such atom, or it left."""
-        place = self.slots.get((atom.chain, atom.residue, atom.atom))
+        """Its place among all slots. Raises InputError where there is no such atom, or it left."""
+        place = self._find(atom, atom.atom)
         if place is None:
             message = f"There is no atom {_written(atom)} among those that are predicted."
             raise InputError(message, field=FIELD, remedy="Atoms are named as in the CCD; some leave as residues join.")
@@ -125,9 +112,14 @@ class _Finder:
         """The tokens of a bond between a polymer and a ligand; none where the polymer's residue lacks its centre."""
         # DISCREPANCY(AF3 SI 2.8): the token of a modified residue should be that of the bonded atom; the released
         # program takes the residue's CA or C1', and drops the bond where there is none.
-        ends = [self.slots.get((atom.chain, atom.residue, CENTRES.get(self._kind(atom), atom.atom))) for atom in bond]
-        first, second = (None if place is None else place // ATOMS_PER_TOKEN for place in ends)
-        return None if first is None or second is None else (first, second)
+        first, second = (self._find(atom, CENTRES.get(self._kind(atom), atom.atom)) for atom in bond)
+        return None if first is None or second is None else (first // ATOMS_PER_TOKEN, second // ATOMS_PER_TOKEN)
+
+    def _find(self, atom: AtomReference, name: str) -> int | None:
+        ids = np.array([chain.id for chain in self.table.chains])
+        tokens = np.flatnonzero((ids[self.table.chain] == atom.chain) & (self.table.residue == atom.residue - 1))
+        found = np.argwhere(self.table.names[tokens] == name)
+        return int(tokens[found[0, 0]] * ATOMS_PER_TOKEN + found[0, 1]) if name and len(found) else None
 
     def _kind(self, atom: AtomReference) -> str:
         return next(chain.kind for chain in self.table.chains if chain.id == atom.chain)

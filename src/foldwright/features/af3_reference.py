@@ -102,7 +102,7 @@ def _slots(table: TokenTable, atoms: ArrayLike, dtype: DTypeLike) -> np.ndarray:
     return slots
 
 
-def name_characters(names: Shaped[np.ndarray, "n 24"]) -> Int[np.ndarray, "n 24 4"]:
+def name_characters(names: Shaped[np.ndarray, "n slots"]) -> Int[np.ndarray, "n slots 4"]:
     """The characters of every name, less 32, zeros after its end (AF3 SI 2.8)."""
     fixed = names.astype(f"U{LONGEST_NAME}")
     codes = fixed.view(np.uint32).reshape(*names.shape, LONGEST_NAME).astype(np.int32)
