@@ -65,6 +65,7 @@ class Component:
     smiles: str | None = None
     is_of_smiles: bool = False  # made from `smiles`, which therefore says all that is known of its stereochemistry
     modified: datetime.date | None = None
+    written_type: str = ""  # the type in the letters of the entry
     letter: str | None = None  # of the standard residue that stands for this one in alignments
 
 
@@ -140,6 +141,7 @@ def component_of_columns(columns: Columns) -> Component:
         atoms=atoms,
         bonds=_bonds(code, columns, set(atoms.names)),
         smiles=_smiles(columns),
+        written_type=_only(columns, "type") or "",
         modified=_date(_only(columns, "pdbx_modified_date")),
         letter=_only(columns, "one_letter_code"),
     )

@@ -134,7 +134,7 @@ def _component(component: Component) -> dict[str, Any]:
         "name": "?" if is_made else component.name,
         "pdbx_smiles": component.smiles or "?",
         "pdbx_synonyms": component.synonyms or "?",
-        "type": "non-polymer" if is_made else component.type,
+        "type": "non-polymer" if is_made else component.written_type or component.type,
     }
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from foldwright import interrupts
 from foldwright.chem.conformers import Conformer
 from foldwright.features.af3 import Prepared, prepare
 from foldwright.features.af3_reference import residues_of
+from foldwright.io.complex_structure import ComplexStructure
+from foldwright.metrics.ligand_checks import ligand_checks
 from foldwright.pipeline.af3_fit import room
 from foldwright.pipeline.af3_infer import ComplexRunner
 from foldwright.pipeline.af3_plan import ComplexNetwork, ComplexPlan, ComplexTask
@@ -34,6 +37,11 @@ class Work:
         """Its size for the person running it."""
         table, rows = self.prepared.table, int(self.prepared.constant["num_alignments"])
         return f"{len(table.chains)} chains · {len(table)} tokens · {table.num_atoms:,} atoms · {rows:,} rows"
+
+    def ligands(self, structure: ComplexStructure) -> list[dict[str, Any]]:
+        """What is sound and what is wrong with each ligand."""
+        found = ligand_checks(structure, self.task.used_components, self.task.job.bonds)
+        return [checks.record() for checks in found]
 
     def unusual(self, conformers: Sequence[Conformer]) -> dict[str, str]:
         """Where reference conformers come from that RDKit did not make, by component."""
@@ -127,7 +135,8 @@ class ComplexWorker:
         if folder := self.plan.folder(task.job.name):
             write_arrays(folder, self.plan.options, predicted.output, features, seed)
         more = {**predicted.record, "conformers": work.unusual(conformers)}
-        return [self.written(work, replace(p, record={**p.record, **more}), stages) for p in found]
+        records = [{**p.record, **more, "ligands": work.ligands(p.structure)} for p in found]
+        return [self.written(work, replace(p, record=r), stages) for p, r in zip(found, records, strict=True)]
 
     def written(self, work: Work, prediction: ComplexPrediction, stages: Stages) -> ComplexPrediction:
         """The sample with its record, in its folder if there is one."""
