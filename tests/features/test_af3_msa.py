@@ -43,6 +43,16 @@ def test_species_of_more_chains_come_first_and_then_rows_that_stand_high():
     assert pair_by_species(species).tolist() == [[0, 0, 0], [2, 1, 2], [1, 2, -1], [3, -1, 1]]
 
 
+def test_rows_that_stand_high_in_both_come_before_those_in_the_middle_of_both():
+    species = [["", "HUMAN", "", "MOUSE"], ["", "", "", "MOUSE", "", "", "HUMAN"]]
+    assert pair_by_species(species).tolist() == [[0, 0], [1, 6], [3, 3]]
+
+
+def test_pairs_that_stand_equally_high_stay_in_the_order_of_their_species():
+    species = [["", "YEAST", "HUMAN", "RAT", "MOUSE"], ["", "MOUSE", "HUMAN", "", "YEAST"]]
+    assert pair_by_species(species).tolist() == [[0, 0], [2, 2], [4, 1], [1, 4]]
+
+
 def test_a_crowded_species_gives_only_some_of_its_rows():
     species = [["", *["HUMAN"] * 700], ["", *["HUMAN"] * 800]]
     pairs = pair_by_species(species)
@@ -104,6 +114,12 @@ def test_long_insertions_count_as_127_but_enter_the_mean_whole():
 def test_an_alignment_of_another_sequence_is_refused_by_its_chain():
     chains = [ChainRows("protein", "ACDEF", 1, ">q\nACDEW\n", name="B")]
     with pytest.raises(InputError, match="chain B begins with ACDEW"):
+        msa_features(chains, columns_of(chains))
+
+
+def test_a_row_of_another_length_is_named_with_its_chain():
+    chains = [ChainRows("protein", "ACDEF", 1, ">q\nACDEF\n>short\nACD\n", name="B")]
+    with pytest.raises(InputError, match="chain B, line 4"):
         msa_features(chains, columns_of(chains))
 
 

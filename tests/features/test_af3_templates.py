@@ -78,3 +78,17 @@ def test_text_that_is_no_structure_is_refused(case):
     template = TemplateMapping("data_1ABC\nloop_\n_atom_site.id\n", (0,), (0,))
     with pytest.raises(InputError, match="template 1 of chain A"):
         template_features([replace(case.chains[0], templates=(template,))], case.columns[:47])
+
+
+def test_a_residue_of_unknown_type_repeats_its_first_atom(case):
+    """As the released features do; others repeat it where they have no atom."""
+    template = case.chains[0].templates[0]
+    unknown = template.mmcif.replace("LYS", "UNK")
+    assert unknown != template.mmcif
+    chain = replace(case.chains[0], templates=(replace(template, mmcif=unknown),))
+    made = template_features([chain], case.columns[case.columns[:, 0] == 0])
+    is_unknown = (made["template_aatype"][0] == 20) & made["template_atom_mask"][0].any(axis=-1)
+    assert is_unknown.any()
+    positions = made["template_atom_positions"][0][is_unknown]
+    np.testing.assert_array_equal(positions, np.repeat(positions[:, :1], 24, axis=1))
+    assert positions.std() > 1

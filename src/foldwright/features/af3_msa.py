@@ -163,7 +163,7 @@ def _read(chain: ChainRows, text: str) -> _Rows:
     query = code[np.frombuffer(chain.sequence.encode("ascii"), np.uint8)]
     if not text.strip() or chain.kind == "dna" or len(chain.sequence) < SHORTEST:
         return _of_query(query)
-    alignment = parse_a3m(text.splitlines())
+    alignment = parse_a3m(text.splitlines(), f"alignment of chain {chain.name}")
     rows = code[alignment.letters]
     if not np.array_equal(rows[0], query):
         message = f"the alignment of chain {chain.name} begins with {alignment.query}, which is not {chain.sequence}."
