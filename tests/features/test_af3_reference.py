@@ -1,6 +1,7 @@
 """Conformers put in place by chance, and what their atoms are."""
 
 from dataclasses import replace
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
@@ -79,6 +80,31 @@ def test_a_component_that_is_no_molecule_asks_for_no_seed():
     np.testing.assert_array_equal(porphyrin_first[0].axes, generator.normal(size=(2, 3)))
     assert zinc_first[0].seed != 0
     assert zinc_first[1].seed == 0
+
+
+@pytest.mark.parametrize(
+    ("missing", "modified", "source"),
+    [
+        ((), "2026-01-01", "ideal"),
+        ((0,), "2020-01-01", "model"),
+        ((0,), "2026-01-01", "ideal"),
+        (range(99), None, "none"),
+    ],
+)
+def test_what_is_no_molecule_has_the_dictionarys_coordinates_and_zeros_where_it_has_none(missing, modified, source):
+    """Model coordinates count only if the entry is older than the structures that AlphaFold 3 was trained on."""
+    component = components()["7BU"]
+    ideal = component.atoms.ideal.copy()
+    ideal[list(missing)[: len(ideal)]] = np.nan
+    changed = replace(
+        component,
+        atoms=replace(component.atoms, ideal=ideal),
+        modified=None if modified is None else date.fromisoformat(modified),
+    )
+    found = af3_reference.conformer(changed, 1)
+    expected = np.nan_to_num(component.atoms.model if source == "model" else ideal)
+    assert found.source == source
+    np.testing.assert_array_equal(found.positions, expected)
 
 
 def test_threads_change_nothing():

@@ -126,10 +126,9 @@ def _embedded_in_order(component: Component, seed: int, seconds: float) -> np.nd
 
 
 def _stored(component: Component, reference_date: date | None) -> tuple[np.ndarray, Source]:
+    """Positions of the CCD; as released, zeros for the coordinates that are missing there."""
     atoms = component.atoms
-    if len(atoms) and np.isfinite(atoms.ideal).all():
-        return atoms.ideal, "ideal"
-    is_early = reference_date is None or component.modified is None or component.modified < reference_date
-    if len(atoms) and is_early and np.isfinite(atoms.model).all():
-        return atoms.model, "model"
-    return np.zeros((len(atoms), 3)), "none"
+    is_early = reference_date is None or (component.modified is not None and component.modified < reference_date)
+    choose_model = is_early and not np.isfinite(atoms.ideal).all()
+    positions, source = (atoms.model, "model") if choose_model else (atoms.ideal, "ideal")
+    return np.nan_to_num(positions), source if np.isfinite(positions).any() else "none"

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Literal
 
 from foldwright.chem.components import Component
+from foldwright.chem.glycans import is_glycan
 from foldwright.chem.residues import ONE_TO_THREE, RESTYPES, UNKNOWN
 from foldwright.errors import InputError
 from foldwright.features.af3_batch import ATOMS_PER_TOKEN
@@ -193,7 +194,7 @@ def _dropped(kind: MoleculeKind, component: Component, is_first: bool, is_last: 
     if kind == "ligand":
         # DISCREPANCY(AF3 SI 2.5): leaving atoms of all bonded ligands should go; the released program drops the O1 of
         # glycans, and does so even where the glycan stands alone.
-        return {"O1"} - bonded if "SACCHARIDE" in component.type else set()
+        return {"O1"} - bonded if is_glycan(component) else set()
     if kind == "protein":
         return set() if is_last else {"OXT"}
     return set() if is_first else {"OP3"}
