@@ -121,7 +121,8 @@ def check(
     """
     from foldwright.pipeline.records import to_json
 
-    found = [read_all(file, components_of(ccd), restraints) for file in files]
+    components = components_of(ccd)
+    found = [read_all(file, components, restraints) for file in files]
     if as_json:
         print(to_json([row for jobs in found for row in rows(jobs)]), end="")
     else:
@@ -163,7 +164,7 @@ def convert(
 
 
 def components_of(ccd: Path | None) -> Components:
-    """The components of a file, else those of biotite; each is read once."""
+    """The components of a file, else those that come with biotite."""
     from foldwright.chem.components import Components
 
     return Components.read(ccd) if ccd else Components.bundled()

@@ -172,7 +172,9 @@ def _fault_of_smiles(smiles: str) -> str | None:
 
 
 def _check_bonds(draft: Draft, components: Mapping[str, Component] | None) -> None:
-    chains = {name: entity for entity in draft.entities if entity for name in entity.ids}
+    chains: dict[str, Entity] = {}
+    for entity in filter(None, draft.entities):
+        chains = dict.fromkeys(entity.ids, entity) | chains
     is_whole = None not in draft.entities  # else a chain that is not here may be one that could not be read
     seen: set[frozenset[AtomReference]] = set()
     for i, bond in enumerate(draft.bonds):

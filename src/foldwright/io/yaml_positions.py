@@ -23,10 +23,10 @@ def parse_yaml(text: str, file: str | Path | None = None) -> Located:
         remedy = 'Run: pip install "foldwright[af3]"'
         raise InputError("YAML files need PyYAML.", file=file, remedy=remedy) from error
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_shallow_loader())
         if node is None:
             raise InputError("the file holds no value.", file=file, line=1, remedy="Was it written completely?")
-        return _Nodes(yaml.SafeLoader(""), file).located(node, 0)
+        return _Nodes(yaml.SafeLoader(""), file).located(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
@@ -37,8 +37,25 @@ def parse_yaml(text: str, file: str | Path | None = None) -> Located:
     except yaml.YAMLError as error:
         message = f"this is no YAML: {' '.join(str(error).split())}."
         raise InputError(message, file=file, line=1, remedy="Give plain UTF-8 text.") from error
-    except RecursionError as error:
-        raise InputError("the values are nested too deeply.", file=file, line=1) from error
+
+
+def _shallow_loader() -> Any:
+    """PyYAML's safe loader, which stops where values nest too deeply."""
+    import yaml
+
+    class Shallow(yaml.SafeLoader):
+        depth = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.depth += 1
+            if self.depth > MAX_DEPTH:
+                mark = self.peek_event().start_mark
+                raise yaml.MarkedYAMLError(problem="the values are nested too deeply", problem_mark=mark)
+            node = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
+
+    return Shallow
 
 
 class _Nodes:
@@ -48,17 +65,15 @@ class _Nodes:
         self.loader, self.file = loader, file
         self.seen: set[int] = set()
 
-    def located(self, node: Any, depth: int) -> Located:
+    def located(self, node: Any) -> Located:
         line, column = node.start_mark.line + 1, node.start_mark.column + 1
-        if depth > MAX_DEPTH:
-            raise self.wrong("the values are nested too deeply", node)
         if id(node) in self.seen:
             raise self.wrong("an alias stands here", node, "Write the value out.")
         self.seen.add(id(node))
         if node.id == "sequence":
-            return Located(tuple(self.located(item, depth + 1) for item in node.value), line, column)
+            return Located(tuple(self.located(item) for item in node.value), line, column)
         if node.id == "mapping":
-            pairs = ((self.located(key, depth + 1), self.located(value, depth + 1)) for key, value in node.value)
+            pairs = ((self.located(key), self.located(value)) for key, value in node.value)
             return Located(Members(tuple(pairs)), line, column)
         return self.scalar(node, line, column)
 
