@@ -166,7 +166,7 @@ COMPONENTS = {
 }
 
 
-def complex_of(copies: int = 2, residues: int = 20, bases: int = 6) -> ComplexStructure:
+def complex_of(copies: int = 2, residues: int = 20, bases: int = 6, has_ligands: bool = True) -> ComplexStructure:
     """Copies of a helix with a phosphoserine each, RNA, a ring of carbon (chain X) and magnesium (chain Y)."""
     rows = [row for i in range(copies) for row in _protein("AB"[i], residues, 10 * i)]
     rows += [
@@ -175,8 +175,9 @@ def complex_of(copies: int = 2, residues: int = 20, bases: int = 6) -> ComplexSt
         for name, at in RIBOSE.items()
     ]
     ring = [_around((1.4, 60 * i, 0), 0, 12, shift=-8) for i in range(6)]
-    rows += [("X", 1, "BNZ", f"C{i + 1}", "C", at, "non-polymer") for i, at in enumerate(ring)]
-    rows.append(("Y", 1, "MG", "MG", "MG", np.array([-8.0, 5.0, 12.0]), "non-polymer"))
+    small = [("X", 1, "BNZ", f"C{i + 1}", "C", at, "non-polymer") for i, at in enumerate(ring)]
+    small.append(("Y", 1, "MG", "MG", "MG", np.array([-8.0, 5.0, 12.0]), "non-polymer"))
+    rows += small if has_ligands else []
     columns = {name: np.array(column) for name, column in zip(ATOM_ROW, zip(*rows, strict=True), strict=True)}
     columns["positions"] = columns["positions"].astype(np.float32)
     doubt = np.abs(np.linspace(-1, 1, len(rows)))
@@ -273,8 +274,8 @@ def summary_of(confidences: Confidences, chains: Sequence[str], iptm: float) -> 
 def make_complex():
     """Writes a finished job of a complex: `make_complex(folder, copies=1, bases=0, samples=((1, 0),))`."""
 
-    def make(folder: Path, *, copies: int = 2, residues: int = 20, bases: int = 6, **how) -> Path:
-        return write_complex_job(folder, complex_of(copies, residues, bases), **how)
+    def make(folder: Path, *, copies=2, residues=20, bases=6, has_ligands=True, **how) -> Path:
+        return write_complex_job(folder, complex_of(copies, residues, bases, has_ligands), **how)
 
     return make
 

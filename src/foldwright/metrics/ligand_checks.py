@@ -114,7 +114,7 @@ def _checks(
     for atoms in _residues(structure, own):
         code = str(structure.residue_names[atoms[0]])
         shape = ligand_shape(components[code])
-        place = {str(structure.atom_names[i]): i for i in atoms}
+        place = {str(structure.atom_names[i]): i for i in atoms.tolist()}
         centres = list(_present_centres(shape, place))
         wrong += [atom for atom, kept, centre in centres if not _has_right_hand(structure, shape, atom, kept, centre)]
         num_centres += len(centres)
@@ -268,7 +268,7 @@ def _find(structure: ComplexStructure, atom: AtomReference) -> int | None:
     return int(found[0]) if len(found) else None
 
 
-def _reference(structure: ComplexStructure, atom: int) -> AtomReference:
+def _reference(structure: ComplexStructure, atom: int | np.integer) -> AtomReference:
     chain, residue, name = (x[atom] for x in (structure.chain_ids, structure.residue_ids, structure.atom_names))
     return AtomReference(str(chain), int(residue), str(name))
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from foldwright.chem.components import Component, Components
+from foldwright.chem.conformers import component_of_smiles
 from foldwright.errors import InputError
 from foldwright.io.complex_structure import ComplexStructure
 from foldwright.io.complex_structure import read_complex as read_atoms
@@ -107,6 +109,23 @@ class ComplexResults(Results):
     def components(self) -> Mapping[str, Mapping[str, str]]:
         """What the components are called."""
         return read_components(self.models[0].structure_file)
+
+    @cached_property
+    def ligand_components(self) -> Mapping[str, Component] | None:
+        """Those of every chain that is no polymer; None where a library is missing, or a component is not known."""
+        first = self.models[0]
+        assert isinstance(first, Sample)
+        codes = dict.fromkeys(first.atoms.residue_names[~first.atoms.is_polymer].tolist())
+        try:
+            return {code: self._component(code) for code in codes}
+        except (InputError, KeyError):
+            return None
+
+    def _component(self, code: str) -> Component:
+        if smiles := self.components.get(code, {}).get("smiles"):
+            return component_of_smiles(smiles, code)
+        own = self.data.get("userCCD")
+        return (Components.bundled().with_blocks(own) if own else Components.bundled())[code]
 
     @property
     def unit(self) -> str:

@@ -17,8 +17,9 @@ from jaxtyping import Float
 import foldwright
 from foldwright.io.atomic import atomic_write
 from foldwright.reports.alignments import Depth, depths_of
-from foldwright.reports.complexes import Sample
+from foldwright.reports.complexes import ComplexResults, Sample
 from foldwright.reports.folders import read_folder
+from foldwright.reports.ligands import ligands
 from foldwright.reports.markup import Markup, tag
 from foldwright.reports.palette import style_sheet
 from foldwright.reports.results import Chain, Model, Results
@@ -86,6 +87,7 @@ def _content(results: Results, depths: Sequence[Depth]) -> list[Markup | None]:
         viewer(results),
         ranking(results),
         chains(results),
+        ligands(results) if isinstance(results, ComplexResults) else None,
         alignments(results, depths),
         templates(results),
         recycling(results),

@@ -7,6 +7,7 @@ from typing import Any
 
 from foldwright.reports import evidence, execution
 from foldwright.reports.alignments import IDENTITIES, Depth
+from foldwright.reports.chemistry import ligand_warnings
 from foldwright.reports.complexes import ComplexResults, Sample
 from foldwright.reports.drawing import Drawing
 from foldwright.reports.interfaces import complex_tables, count_chains
@@ -54,7 +55,8 @@ def summary(results: Results) -> Markup:
         tag("div", tag("dt", name), tag("dd", tag("b", value), " ", says), class_="card")
         for name, value, says in verdicts(results)
     ]
-    warnings = map(warning, evidence.warnings(results))
+    found = [*evidence.warnings(results), *(ligand_warnings(results) if isinstance(results, ComplexResults) else ())]
+    warnings = map(warning, found)
     if not cards:
         return html(*warnings)
     title = tag("h2", f"How far to trust the best model, {results.models[0].name}")

@@ -115,6 +115,29 @@ COMPLEX_SCORES: Mapping[str, Score] = {
 }
 
 
+LIGAND_SCORES: Mapping[str, Score] = {
+    "iptm": Score(
+        "ipTM",
+        "0 to 1",
+        "Of the ligand with the polymer for which it is highest: how well its place there is known (AF3 SI 5.9.1).",
+    ),
+    "pae": Score(
+        "lowest PAE",
+        "Å, lower is better",
+        "Of the ligand's atoms when the best placed residue of a polymer is laid in place.",
+    ),
+    "touches": Score("touches", "chains", "Chains with a heavy atom within 5 Å of one of the ligand's."),
+    "chirality": Score(
+        "chirality",
+        "right of all",
+        "Stereocentres of the model that are as the component's definition says. Networks get some wrong, and "
+        "a ligand of the wrong hand is another molecule.",
+    ),
+    "bonds": Score("bonds", "outliers", "Bonds much longer or shorter than in the ideal component."),
+    "clashes": Score("clashes", "count", "Atoms of other molecules that are nearer than atoms can be without a bond."),
+}
+
+
 @dataclass(frozen=True)
 class Matrix:
     """A score of each two chains: its place in the files, and what is best and worst."""

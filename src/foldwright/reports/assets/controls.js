@@ -59,6 +59,12 @@ function connectControls(view) {
   state.on("map", () => {
     for (const key of document.querySelectorAll("[data-map]:is(figcaption)")) key.hidden = key.dataset.map !== state.map;
   });
+  for (const button of document.querySelectorAll("button[data-focus]")) {
+    button.addEventListener("click", () => {
+      view.focus(button.dataset.focus);
+      byId("look").scrollIntoView({ behavior: "smooth" });
+    });
+  }
   for (const button of document.querySelectorAll("button[data-rows]")) {
     button.addEventListener("click", () => selectPair(button.dataset.rows, button.dataset.columns));
   }

@@ -2,6 +2,8 @@
 
 const CENTRES = ["CA", "C1'"]; // of a residue of a protein, of a nucleic acid
 
+const SHORTEST_RIBBON = 4; // residues; shorter chains are drawn by their atoms
+
 function placeKey(chain, number, atom) {
   return `${chain} ${number} ${atom}`;
 }
@@ -10,6 +12,7 @@ class StructureView {
   constructor(box) {
     this.box = box;
     this.shown = "cartoon";
+    this.focused = null; // the chain of a ligand that is looked at from near
     this.waiting = new Set();
   }
 
@@ -122,10 +125,12 @@ class StructureView {
     const colours = residueColours();
     const ofAtom = atomColours();
     const colorfunc = (atom) => ofAtom?.(atom) ?? colours[this.indexOf(atom)] ?? "#888888";
-    const trace = { cartoon: { style: "trace", thickness: 0.4, colorfunc } };
-    const cartoon = { cartoon: { arrows: true, colorfunc } };
+    const opacity = this.focused ? 0.35 : 1; // a ribbon must not hide what is looked at
+    const trace = { cartoon: { style: "trace", thickness: 0.4, opacity, colorfunc } };
+    const cartoon = { cartoon: { arrows: true, opacity, colorfunc } };
     this.viewer.setStyle({}, this.shown === "trace" ? trace : cartoon);
     if (this.shown === "sticks") this.viewer.addStyle({}, { stick: { radius: 0.12, colorfunc } });
+    if (this.focused) this.viewer.addStyle(this.around(), { stick: { radius: 0.12, colorfunc } });
     this.viewer.addStyle({ predicate: (atom) => this.isMolecule(atom) }, { stick: { radius: 0.22, colorfunc } });
     this.viewer.addStyle({ predicate: (atom) => this.kindOf(atom) === "ion" }, { sphere: { radius: 1.2, colorfunc } });
   }
@@ -137,7 +142,8 @@ class StructureView {
   /** Whether an atom is of something that a ribbon does not show: a ligand, a modified residue. */
   isMolecule(atom) {
     const place = PLACES[this.indexOf(atom)];
-    return place !== undefined && (place.atom !== "" || place.kind === "ligand");
+    if (place === undefined) return false;
+    return place.atom !== "" || place.kind === "ligand" || DATA.chains[place.order].size < SHORTEST_RIBBON;
   }
 
   show(what) {
@@ -174,7 +180,22 @@ class StructureView {
   }
 
   reset() {
-    this.viewer?.zoomTo({}, 300);
+    this.focused = null;
+    if (!this.viewer) return;
+    this.paint();
+    this.viewer.zoomTo({}, 300);
+  }
+
+  /** A ligand from near, and side chains around it. */
+  focus(chain) {
+    this.focused = chain;
+    if (!this.viewer) return;
+    this.paint();
+    this.viewer.zoomTo({ chain }, 300);
+  }
+
+  around() {
+    return { within: { distance: 5, sel: { chain: this.focused } }, byres: true };
   }
 
   picture() {
