@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def damaged_value(draw: random.Random, value):
     """A JSON value with one member renamed, lost, doubled, or of another kind."""
     path = draw.choice(list(places(value)))
     if not path:
-        return draw.choice(VALUES)
+        return deepcopy(draw.choice(VALUES))
     holder = value
     for key in path[:-1]:
         holder = holder[key]
@@ -78,7 +79,7 @@ def damaged_value(draw: random.Random, value):
     elif how == 4 and isinstance(old, int):
         holder[key] = old + draw.choice([-1, 1, 1000, 10**20, -(10**5)])
     else:
-        holder[key] = draw.choice(VALUES)
+        holder[key] = deepcopy(draw.choice(VALUES))
     return value
 
 

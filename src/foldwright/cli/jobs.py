@@ -36,6 +36,9 @@ class JobsGroup(TyperGroup):
         is_named = bool(args) and args[0] in (*self.commands, "--help", "-h")
         return super().parse_args(ctx, args if is_named else ["show", *args])
 
+    def get_command(self, ctx, cmd_name):
+        return super().get_command(ctx, cmd_name) or super().get_command(ctx, "show")
+
 
 app = typer.Typer(
     cls=JobsGroup,

@@ -11,7 +11,7 @@ from foldwright.errors import InputError
 from foldwright.io.complex_job import Modification
 from foldwright.io.draft import Draft, Place
 from foldwright.io.fields import Field
-from foldwright.io.packed_text import read_packed_text
+from foldwright.io.packed import read_packed
 from foldwright.io.positions import Members
 
 CCD_PREFIX = "CCD_"
@@ -74,7 +74,7 @@ def attached(draft: Draft, place: Place, field: Field, folders: Sequence[Path], 
     draft.note(place, field)
     try:
         path = next((path for path in _paths(folders, name) if is_file(path)), folders[0] / name)
-        text = read_packed_text(path)
+        text = read_packed(path).removeprefix("\ufeff").replace("\r\n", "\n")
     except InputError as error:
         field.refuse(f'the file "{name}": {error.message}', error.remedy)
         return None
