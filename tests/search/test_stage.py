@@ -15,7 +15,7 @@ from foldwright.search.parameters import Hmmsearch, Jackhmmer
 from foldwright.search.programs import PROGRAMS, choose_program
 from foldwright.search.programs.in_process import JackhmmerInProcess
 from foldwright.search.recipes import RECIPES, Step
-from foldwright.search.stage import ChainSearch, search_chains
+from foldwright.search.stage import ChainSearch, search_chains, search_templates_of
 
 
 class Counting(JackhmmerInProcess):
@@ -215,6 +215,18 @@ def test_templates_are_searched_with_the_first_rows_of_another_step(options, fam
         assert [hit.name for hit in found.template_hits] == [f"1abc_A 5 {family[0]}"]
         assert len(found.alignment) == 9
         assert found.candidates is None
+
+
+def test_templates_are_searched_with_rows_that_are_known(options, family, with_templates, runs):
+    known = search_chains([family[0]], options(preset="af3"))[0].alignment
+    runs.clear()
+    few, again, alone = search_templates_of(
+        [known.rows(range(3)), known.rows(range(3)), known.rows([0])], options(preset="af3")
+    )
+    assert [hit.name for hit in few.template_hits] == [f"1abc_A 3 {family[0]}"]
+    assert again.template_hits == few.template_hits
+    assert [hit.name for hit in alone.template_hits] == [f"1abc_A 1 {family[0]}"]
+    assert runs == []  # no rows were searched
 
 
 def test_templates_can_be_left_out(options, family, with_templates):

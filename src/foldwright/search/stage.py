@@ -57,8 +57,9 @@ def search_chains(
 def search_templates_of(
     rows: Sequence[Alignment], options: SearchOptions, report: Report | None = None
 ) -> list[ChainSearch | Exception]:
-    """The same of the steps that find templates alone, with the profiles of these rows in the place of earlier steps'.
+    """Template hits for sequences whose rows are known; one answer for each alignment, in their order.
 
+    Only the recipe's steps that find templates are run, with the profiles of these rows in the place of those found.
     Raises InputError if nothing can be searched: a program or a database is missing.
     """
     steps = [planned for planned in planned_steps(options) if planned.step.gives == ("templates",)]
