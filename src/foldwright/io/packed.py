@@ -55,10 +55,14 @@ def zstandard() -> ModuleType:
 def _unpacked(data: bytes) -> bytes:
     if data.startswith(_ZSTD):
         library = zstandard()
+        stream = library.ZstdDecompressor().decompressobj()
         try:
-            return library.ZstdDecompressor().decompressobj().decompress(data)
+            content = stream.decompress(data)
         except library.ZstdError as error:
             raise ValueError(str(error)) from error
+        if not stream.eof:
+            raise ValueError("cut short")
+        return content
     if data.startswith(_XZ):
         return lzma.decompress(data)
     return gzip.decompress(data) if data.startswith(_GZIP) else data

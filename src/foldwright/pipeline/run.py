@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from foldwright import kernels
 from foldwright.errors import InputError
@@ -15,13 +16,15 @@ from foldwright.pipeline.folder import explain
 from foldwright.pipeline.plan import Plan, Task
 from foldwright.pipeline.progress import Silent
 from foldwright.pipeline.results import FailedJob, Prediction
-from foldwright.pipeline.searching import Searched, require_searched, search_jobs
+from foldwright.pipeline.searching import require_searched, search_jobs
 from foldwright.pipeline.states import FAILED, INTERRUPTED, SEARCHING, WAITING, Entry, Manifest
 from foldwright.pipeline.worker import Worker
 
 MAX_BATCH = 32  # jobs whose searches share a pass over a database
 
-Ready = tuple[Task, Searched | Exception | None]  # None: complete, nothing had to be searched
+# A job and all that it is predicted from, in the form of its family, or why there is no such thing; None: complete,
+# nothing had to be searched.
+Ready = tuple[Task, Any]
 
 
 @dataclass
@@ -47,7 +50,7 @@ class Run:
         """Whether something has to be looked for that this job does not bring."""
         return bool(self.plan.options.evidence.searched_sequences(task.job))
 
-    def search(self, tasks: Sequence[Task]) -> list[Searched | Exception]:
+    def search(self, tasks: Sequence[Task]) -> Sequence[Any]:
         """What these jobs will be predicted from, all at once; a failure stands in its place."""
         return search_jobs([task.job for task in tasks], self.plan.options.evidence)
 
@@ -124,7 +127,7 @@ class Run:
             self.set_status(task.job.name, WAITING)
         return [(task, found.get(task.job.name)) for task in tasks]
 
-    def results_of(self, task: Task, searched: Searched | Exception | None) -> Iterator[Prediction | FailedJob]:
+    def results_of(self, task: Task, searched: Any) -> Iterator[Prediction | FailedJob]:
         """One job to its end."""
         name = task.job.name
         try:

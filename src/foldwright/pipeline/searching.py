@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from foldwright.io.alignment import Alignment
 from foldwright.io.hhr import TemplateHit
@@ -45,6 +45,7 @@ class Searched:
     warnings: tuple[str, ...] = ()
 
 
+What = TypeVar("What")
 Found = Mapping[str, ChainSearch | Exception]  # by sequence
 
 
@@ -59,7 +60,7 @@ def search_jobs(jobs: Sequence[Job], evidence: Evidence) -> list[Searched | Exce
     return [_completed_or_why(job, found, evidence) for job in jobs]
 
 
-def require_searched(found: Searched | Exception) -> Searched:
+def require_searched(found: What | Exception) -> What:
     """What was found.
 
     Raises:
