@@ -66,6 +66,7 @@ def test_what_is_right_is_not_refused(check):
         ({"name": None}, "", '"name" is missing'),
         ({"modelSeeds": []}, "modelSeeds", "no seed"),
         ({"modelSeeds": [1, 2**32]}, "modelSeeds[1]", "out of range"),
+        ({"modelSeeds": [7, 1, 7]}, "modelSeeds", "seed 7 is given twice"),
         ({"modelSeeds": [True]}, "modelSeeds[0]", "true stands where a whole number belongs"),
         ({"dialect": "alphafold2"}, "dialect", "not known"),
         ({"version": 5}, "version", "no such version"),
@@ -268,6 +269,16 @@ def test_restraints_that_are_no_bonds_of_atoms_are_refused_by_their_line(tmp_pat
     (error,) = read_complex_jobs(tmp_path / "x.fasta").errors
     assert words in error.message
     assert (error.file, error.line) == (table, 3)
+
+
+@pytest.mark.parametrize("name", ["alphafold3.json", "boltz_chains.fasta", "plain.fasta"])
+def test_restraints_are_not_dropped_where_no_job_of_chai_is(tmp_path, name):
+    table = tmp_path / "x.restraints"
+    table.write_text("chainA,res_idxA,chainB,res_idxB,connection_type\n", "utf-8")
+    path = tmp_path / f"x{Path(name).suffix}"
+    path.write_text((SAMPLES / name).read_text("utf-8"), "utf-8")
+    assert "Chai's FASTA only" in str(read_complex_jobs(path, restraints=table).errors)
+    assert bool(read_complex_jobs(path).errors) == name.endswith(".fasta")  # of the same name, beside a FASTA file
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from string import ascii_letters, digits
 
@@ -40,9 +41,8 @@ def check(draft: Draft, components: Components | None = None) -> None:
     """Note every fault of the draft. Without `components` codes and names of atoms are taken as they are."""
     if draft.name is not None and not safe_job_name(draft.name):
         draft.refuse(("name",), "the name has no letter that a file name can have.", "Use letters, digits, _ . and -.")
-    if ("seeds",) in draft.fields and draft.fields[("seeds",)].value == ():
-        draft.refuse(("seeds",), "no seed is given.", "Give at least one, for example [1].")
-    if not draft.entities:
+    _check_seeds(draft)
+    if draft.at(("entities",)).value == ():
         draft.refuse(("entities",), "the job has no molecules.", "Add a protein, RNA, DNA or a ligand.")
     if draft.user_ccd is not None:
         components = _with_user_ccd(draft, components)
@@ -73,6 +73,14 @@ def _with_user_ccd(draft: Draft, components: Components | None) -> Components | 
     except InputError as error:
         draft.refuse(("user_ccd",), error.message, error.remedy)
         return components
+
+
+def _check_seeds(draft: Draft) -> None:
+    if ("seeds",) in draft.fields and draft.fields[("seeds",)].value == ():
+        draft.refuse(("seeds",), "no seed is given.", "Give at least one, for example [1].")
+    twice, number = Counter(draft.seeds).most_common(1)[0] if draft.seeds else (0, 0)
+    if number > 1:
+        draft.refuse(("seeds",), f"seed {twice} is given twice.", "It would give the same structures again.")
 
 
 def _check_ids(draft: Draft) -> None:

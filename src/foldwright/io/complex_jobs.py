@@ -61,7 +61,7 @@ def _job_files(folder: Path) -> list[Path]:
 
 def _beside(file: Path) -> Path | None:
     found = file.with_name(stem(file) + RESTRAINTS)
-    return found if found.is_file() else None
+    return found if suffix(file) in FASTA and found.is_file() else None
 
 
 def _read_file(file: Path, components: Components | None, restraints: Path | None) -> ComplexJobs:
@@ -91,6 +91,9 @@ def _drafts(file: Path, restraints: Path | None) -> list[Draft]:
         raise InputError("restraints are no job.", file=file, remedy=remedy)
     lines = read_lines(file)
     first = next(line for line in lines if line.strip()).lstrip()
+    if restraints and not _is_chai(lines):
+        remedy = "Bonds are given in the job file itself; contacts and pockets cannot be honoured."
+        raise InputError("restraints are read with Chai's FASTA only.", file=restraints, remedy=remedy)
     if kind in YAML:
         return _of_yaml(lines, file)
     if kind in JSON or (kind not in FASTA and first[0] in "[{"):
@@ -98,6 +101,11 @@ def _drafts(file: Path, restraints: Path | None) -> list[Draft]:
     if kind in FASTA or first[0] == ">":
         return _of_fasta(lines, file, restraints)
     raise InputError(f'"{kind or file.name}" is no kind of job file we know.', file=file, remedy=f"Give {_KINDS}.")
+
+
+def _is_chai(lines: Sequence[str]) -> bool:
+    headers = [line for line in lines if line.startswith(">")]
+    return bool(headers) and is_chai(parse_fasta(headers[:1]))
 
 
 def _of_json(lines: Sequence[str], file: Path) -> list[Draft]:
