@@ -48,15 +48,15 @@ class TokenTable:
 
     @cached_property
     def keys(self) -> Int[np.ndarray, "n 24"]:
-        """A number for every slot: an atom's place among all atoms; one that all empty slots of a residue share."""
-        keys = np.repeat(self.num_atoms + self.space[:, None], ATOMS_PER_TOKEN, axis=1)
+        """A number for every slot: an atom's place among all atoms; one number for all empty slots of tokens."""
+        keys = np.full(self.is_atom.shape, self.num_atoms)
         keys[self.is_atom] = np.arange(self.num_atoms)
         return keys
 
     @property
     def padding_key(self) -> int:
-        """The number of a slot that belongs to no residue."""
-        return self.num_atoms + len(self.first)
+        """The number of all slots that belong to no token: as released, ways lead from one to the other."""
+        return self.num_atoms + 1
 
 
 def table_of(chains: Sequence[ChainTokens]) -> TokenTable:
