@@ -32,7 +32,7 @@ function selectPair(...names) {
     return [start, start + size - 1];
   });
   state.set({ selection: { rows, columns } });
-  byId("look").scrollIntoView({ behavior: "smooth" });
+  byId("look").scrollIntoView({ behavior: motion() ? "smooth" : "auto" });
 }
 
 function connectControls(view) {
@@ -62,7 +62,7 @@ function connectControls(view) {
   for (const button of document.querySelectorAll("button[data-focus]")) {
     button.addEventListener("click", () => {
       view.focus(button.dataset.focus);
-      byId("look").scrollIntoView({ behavior: "smooth" });
+      byId("look").scrollIntoView({ behavior: motion() ? "smooth" : "auto" });
     });
   }
   for (const button of document.querySelectorAll("button[data-rows]")) {

@@ -4,6 +4,11 @@ const CENTRES = ["CA", "C1'"]; // of a residue of a protein, of a nucleic acid
 
 const SHORTEST_RIBBON = 4; // residues; shorter chains are drawn by their atoms
 
+/** Milliseconds that a change of view takes; none where the reader asked for none. */
+function motion() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 300;
+}
+
 function placeKey(chain, number, atom) {
   return `${chain} ${number} ${atom}`;
 }
@@ -183,7 +188,7 @@ class StructureView {
     this.focused = null;
     if (!this.viewer) return;
     this.paint();
-    this.viewer.zoomTo({}, 300);
+    this.viewer.zoomTo({}, motion());
   }
 
   /** A ligand from near, and side chains around it. */
@@ -191,7 +196,7 @@ class StructureView {
     this.focused = chain;
     if (!this.viewer) return;
     this.paint();
-    this.viewer.zoomTo({ chain }, 300);
+    this.viewer.zoomTo({ chain }, motion());
   }
 
   around() {
