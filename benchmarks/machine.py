@@ -2,8 +2,10 @@
 
 import platform
 import resource
+from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
+from typing import Any, NamedTuple
 
 import torch
 
@@ -29,6 +31,44 @@ def product_rate(dtype: torch.dtype, size: int = 1536) -> float:
     """Operations per second of one square matrix product."""
     a, b = torch.randn(size, size).to(dtype), torch.randn(size, size).to(dtype)
     return 2 * size**3 / min(seconds(lambda: a @ b) for _ in range(3))
+
+
+class Took(NamedTuple):
+    """One call, and the product timed beside it."""
+
+    wall: float  # seconds
+    processor: float  # seconds, of all threads together
+    rate: float  # operations of the product in a second of processor time
+    rate_in_wall: float  # and in a second of wall time
+
+
+def beside_products(run: Callable[[], Any], dtype: torch.dtype, budget: float = 25.0, most: int = 15) -> list[Took]:
+    """Calls of `run` and plain products in turn, at least three and at most `most`, for about `budget` seconds."""
+    took: list[Took] = []
+    start = perf_counter()
+    with torch.inference_mode():
+        run()
+        while len(took) < 3 or (len(took) < most and perf_counter() - start < budget):
+            before = _product(dtype)
+            wall, processor = perf_counter(), process_time()
+            run()
+            wall, processor = perf_counter() - wall, process_time() - processor
+            after = _product(dtype)
+            rates = [(before[i] + after[i]) / 2 for i in (0, 1)]
+            took.append(Took(wall, processor, rates[1], rates[0]))
+    return took
+
+
+def _product(dtype: torch.dtype, size: int = 1536) -> tuple[float, float]:
+    """Operations of one square matrix product in a second of wall and of processor time, the best of three."""
+    a, b = (torch.randn(size, size).to(dtype) for _ in range(2))
+    walls, processors = [], []
+    for _ in range(3):
+        wall, processor = perf_counter(), process_time()
+        torch.mm(a, b)
+        walls.append(perf_counter() - wall)
+        processors.append(process_time() - processor)
+    return 2 * size**3 / min(walls), 2 * size**3 / min(processors)
 
 
 def forget_peak() -> int:

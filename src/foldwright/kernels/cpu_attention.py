@@ -1,10 +1,21 @@
 """Attention layers for inference on a CPU: a few rows at a time, from normalisation to output, within the cache."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from foldwright.kernels.attention import ERASED
-from foldwright.kernels.fast import Fast, linear_into, normalised, over_batch, stacked_weights
+from foldwright.kernels.fast import (
+    AddsInPlace,
+    Fast,
+    each_of_batch,
+    linear_into,
+    linear_onto,
+    normalised,
+    over_batch,
+    stacked_weights,
+)
 from foldwright.nn.attention import GatedAttention
 from foldwright.nn.linear import LayerNorm, Linear
 from foldwright.nn.msa_attention import MSAColumnAttention, MSARowAttentionWithPairBias
@@ -37,13 +48,19 @@ class CPUAttention(PairLogits):
 
     def each_row(self, x: Tensor, mask: Tensor, b: Tensor | None) -> Tensor:
         """Gated self-attention along the rows of x [r l c], with logits b [1 h l l] common to them."""
+        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        for rows, o in self.gathered_rows(x, mask, b):
+            linear_into(out[rows].flatten(0, 1), o, self.core.out)
+        return out
+
+    def gathered_rows(self, x: Tensor, mask: Tensor, b: Tensor | None) -> Iterator[tuple[slice, Tensor]]:
+        """Ranges of rows, and what each of their positions gathered, [rows·l h·c]."""
         dtype = self.product_dtype or x.dtype
         core, length = self.core, x.shape[1]
         assert core.gate is not None
         weight = stacked_weights(core.query, core.key, core.value, core.gate, dtype=dtype)
         gate_bias = None if core.gate.bias is None else core.gate.bias.to(dtype).view(core.heads, -1)
         logits = RowLogits(mask, b, dtype)
-        out = torch.empty_like(x, memory_format=torch.contiguous_format)
         pieces = list(self.pieces(len(x), length * len(weight) * dtype.itemsize))
         buffer = x.new_empty(pieces[0].stop * length, len(weight), dtype=dtype)  # written again by every piece
         for rows in pieces:
@@ -52,8 +69,7 @@ class CPUAttention(PairLogits):
             q, k, v, g = projected.unflatten(-1, (4, core.heads, -1)).unflatten(0, (-1, length)).unbind(-3)
             o = logits.attend(q, k, v, rows)
             o.mul_((g if gate_bias is None else g.add_(gate_bias)).sigmoid_())
-            linear_into(out[rows].flatten(0, 1), o.flatten(2).flatten(0, 1), core.out)
-        return out
+            yield rows, o.flatten(2).flatten(0, 1)
 
 
 class RowLogits:
@@ -103,10 +119,25 @@ class CPUMSAColumnAttention(CPUAttention, MSAColumnAttention):
         return over_batch(lambda m, mask: self.each_row(m, mask, None), 3, m, mask)
 
 
-class CPUTriangleAttention(CPUAttention):
+class CPUTriangleAttention(AddsInPlace, CPUAttention):
     """AF2 Suppl. Alg. 13 and 14, a few rows at a time."""
 
     bias: Linear
+
+    def add_to(self, x: Tensor, *rest: Tensor) -> Tensor:
+        """The pairs with their update."""
+        each_of_batch(self._one_onto, 3, x, *rest)
+        return x
+
+    def _one_onto(self, z: Tensor, mask: Tensor) -> None:
+        z, mask, b = self.turned(z, mask)
+        for rows, o in self.gathered_rows(z, mask, b):
+            part = z[rows]
+            linear_onto(part.view(-1, part.shape[-1]) if part.is_contiguous() else part, o, self.core.out)
+
+    def turned(self, z: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Pairs and mask, the attended axis last, and the logits of all rows."""
+        return z, mask, self.logits_of_pairs(z, self.norm, self.bias)
 
     def around_nodes(self, z: Tensor, mask: Tensor) -> Tensor:
         """The rows of z, in pieces."""
@@ -125,6 +156,10 @@ class CPUTriangleAttentionStartingNode(CPUTriangleAttention, TriangleAttentionSt
 class CPUTriangleAttentionEndingNode(CPUTriangleAttention, TriangleAttentionEndingNode):
     """AF2 Suppl. Alg. 14, in pieces."""
 
+    def turned(self, z: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Columns of pairs and of mask, and the logits of the columns."""
+        return super().turned(z.transpose(0, 1), mask.t())
+
 
 class CPUTriangleAttentionEndingNodeUnturned(CPUTriangleAttention, TriangleAttentionEndingNodeUnturned):
     """The form of AF3's released weights, in pieces: columns of z with the bias of its rows."""
@@ -135,5 +170,8 @@ class CPUTriangleAttentionEndingNodeUnturned(CPUTriangleAttention, TriangleAtten
         return over_batch(self._columns, 3, z, mask)
 
     def _columns(self, z: Tensor, mask: Tensor) -> Tensor:
-        b = self.logits_of_pairs(z, self.norm, self.bias)
-        return self.each_row(z.transpose(0, 1), mask.t(), b).transpose(0, 1)
+        return self.each_row(*self.turned(z, mask)).transpose(0, 1)
+
+    def turned(self, z: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Columns of pairs and of mask, and the logits of the rows."""
+        return z.transpose(0, 1), mask.t(), self.logits_of_pairs(z, self.norm, self.bias)

@@ -7,7 +7,16 @@ from math import isqrt
 import torch
 from torch import Tensor
 
-from foldwright.kernels.fast import Fast, linear_into, normalised, over_batch, stacked_biases, stacked_weights
+from foldwright.kernels.fast import (
+    AddsInPlace,
+    Fast,
+    linear_into,
+    linear_onto,
+    normalised,
+    over_batch,
+    stacked_biases,
+    stacked_weights,
+)
 from foldwright.nn.adaptive_norm import ConditionedTransition
 from foldwright.nn.outer_product import OuterProductMean
 from foldwright.nn.transition import SwiGLUTransition, Transition
@@ -32,7 +41,7 @@ class CPUTransition(Fast, Transition):
         return out.view_as(x)
 
 
-class CPUSwiGLUTransition(Fast, SwiGLUTransition):
+class CPUSwiGLUTransition(AddsInPlace, SwiGLUTransition):
     """AF3 SI Alg. 11: neither wide layer is ever whole."""
 
     is_inference_only = True
@@ -41,12 +50,23 @@ class CPUSwiGLUTransition(Fast, SwiGLUTransition):
         """All positions, in pieces."""
         if torch.is_grad_enabled():
             return super().positions(x)
-        dtype = self.product_dtype or x.dtype
         rows = x.reshape(-1, x.shape[-1])
         out = torch.empty_like(rows)
-        for some in self.pieces(len(rows), 2 * self.gate.out_features * dtype.itemsize):
-            swiglu_into(out[some], normalised(rows[some], self.norm, dtype), self)
+        for some, wide in self._widened(rows):
+            linear_into(out[some], wide, self.contract)
         return out.view(x.shape)
+
+    def add_to(self, x: Tensor, *rest: Tensor) -> Tensor:
+        """The positions with their update."""
+        rows = x.view(-1, x.shape[-1])
+        for some, wide in self._widened(rows):
+            linear_onto(rows[some], wide, self.contract)
+        return x
+
+    def _widened(self, rows: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        dtype = self.product_dtype or rows.dtype
+        for some in self.pieces(len(rows), 2 * self.gate.out_features * dtype.itemsize):
+            yield some, widened(normalised(rows[some], self.norm, dtype), self)
 
 
 class CPUConditionedTransition(Fast, ConditionedTransition):
@@ -61,14 +81,14 @@ class CPUConditionedTransition(Fast, ConditionedTransition):
         rows = a.reshape(-1, a.shape[-1])
         out = torch.empty_like(rows)
         for some in self.pieces(len(rows), 2 * self.gate.out_features * a.element_size()):
-            swiglu_into(out[some], rows[some], self)
+            linear_into(out[some], widened(rows[some], self), self.contract)
         return out.view(a.shape)
 
 
-def swiglu_into(out: Tensor, y: Tensor, layer: SwiGLUTransition | ConditionedTransition) -> None:
-    """Widens y [rows c], one half gating the other, and writes what it is narrowed to."""
+def widened(y: Tensor, layer: SwiGLUTransition | ConditionedTransition) -> Tensor:
+    """More channels of y [rows c], one half gating the other."""
     gate = torch.nn.functional.silu(y @ layer.gate.weight.to(y.dtype).t(), inplace=True)
-    linear_into(out, gate.mul_(y @ layer.expand.weight.to(y.dtype).t()), layer.contract)
+    return gate.mul_(y @ layer.expand.weight.to(y.dtype).t())
 
 
 class CPUOuterProductMean(Fast, OuterProductMean):

@@ -1,10 +1,13 @@
 """Triangle multiplication for inference on a CPU: channels first, so that the product is a plain batched one."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from foldwright.kernels.fast import (
-    Fast,
+    AddsInPlace,
+    each_of_batch,
     linear_into,
     normalised,
     over_batch,
@@ -19,7 +22,7 @@ from foldwright.nn.triangle import (
 )
 
 
-class CPUTriangleMultiplication(Fast, TriangleMultiplication):
+class CPUTriangleMultiplication(AddsInPlace, TriangleMultiplication):
     """Both directions: the projections write [c n n] themselves, and the output reads it a few rows at a time."""
 
     is_inference_only = True
@@ -29,13 +32,29 @@ class CPUTriangleMultiplication(Fast, TriangleMultiplication):
             return super().forward(z, mask)
         return over_batch(self._one, 3, z, mask)
 
+    def add_to(self, x: Tensor, *rest: Tensor) -> Tensor:
+        """The pairs with their update."""
+        each_of_batch(self._one_onto, 3, x, *rest)
+        return x
+
     def _one(self, z: Tensor, mask: Tensor) -> Tensor:
+        out = torch.empty_like(z, memory_format=torch.contiguous_format)
+        for some, edges, gate in self._updates(z, mask):
+            torch.mul(edges, gate, out=out.view(-1, z.shape[-1])[some])
+        return out
+
+    def _one_onto(self, z: Tensor, mask: Tensor) -> None:
+        for some, edges, gate in self._updates(z, mask):
+            z.view(-1, z.shape[-1])[some].addcmul_(edges, gate)
+
+    def _updates(self, z: Tensor, mask: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+        """Ranges of positions, and the two factors of their update."""
         n = len(z)
         positions = z.reshape(n * n, -1)
         a, b = self._gated_edges(positions, mask.reshape(-1)).unflatten(-1, (n, n))
         x = self.channels_first_product(a, b)
         del a, b
-        return self._output(positions, x.flatten(1)).view_as(z)
+        yield from self._output(positions, x.flatten(1))
 
     def _gated_edges(self, z: Tensor, mask: Tensor) -> Tensor:
         """Left and right edges [2 c n·n], gated and masked."""
@@ -56,10 +75,9 @@ class CPUTriangleMultiplication(Fast, TriangleMultiplication):
         """The sum over third corners of [c n n] edges."""
         raise NotImplementedError
 
-    def _output(self, z: Tensor, x: Tensor) -> Tensor:
-        """Normalises x [c n·n] over its channels, projects and gates it with z [n·n c_z]."""
+    def _output(self, z: Tensor, x: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+        """Normalises x [c n·n] over its channels and projects it; beside it the gate that z [n·n c_z] opens."""
         dtype = self.product_dtype or z.dtype
-        out = torch.empty_like(z)
         # The scale of the normalisation goes into the weights, its offset into the bias.
         weight = (self.out.weight * self.center_norm.weight).to(dtype).t()
         bias = torch.mv(self.out.weight, self.center_norm.bias)
@@ -68,8 +86,7 @@ class CPUTriangleMultiplication(Fast, TriangleMultiplication):
             gate = z.new_empty(z[some].shape)
             linear_into(gate, normalised(z[some], self.norm, dtype), self.gate)
             centre = _standardised(x[:, some].to(z.dtype), self.center_norm.eps).to(dtype)
-            torch.mul(torch.addmm(bias, centre.t(), weight), gate.sigmoid_(), out=out[some])
-        return out
+            yield some, torch.addmm(bias, centre.t(), weight).to(z.dtype), gate.sigmoid_()
 
 
 def _standardised(x: Tensor, eps: float) -> Tensor:

@@ -59,6 +59,15 @@ def linear_into(out: Tensor, x: Tensor, linear: nn.Linear) -> None:
         out.copy_(plus_product(bias, x, weight.t()))
 
 
+def linear_onto(out: Tensor, x: Tensor, linear: nn.Linear) -> None:
+    """The same map, added to what stands in `out`."""
+    if linear.bias is None and out.dtype == x.dtype and out.is_contiguous():
+        out.addmm_(x, linear.weight.to(x.dtype).t())
+    else:
+        bias = None if linear.bias is None else linear.bias.to(x.dtype)
+        out.add_(plus_product(bias, x, linear.weight.to(x.dtype).t()).view(out.shape))
+
+
 def plus_product(bias: Tensor | None, a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
     """bias + a b for matrices, or a b alone."""
     return torch.mm(a, b, out=out) if bias is None else torch.addmm(bias, a, b, out=out)
@@ -78,6 +87,22 @@ def stacked_biases(*linears: nn.Linear, dtype: torch.dtype) -> Tensor | None:
 def writes_gradients(x: Tensor) -> bool:
     """Whether a kernel with a derivative of its own may run: gradients are recorded, and in one type throughout."""
     return torch.is_grad_enabled() and not torch.is_autocast_enabled(x.device.type)
+
+
+class AddsInPlace(Fast):
+    """A layer that can add its update to the stream it reads, piece by piece, so that the update is never whole."""
+
+    def add_to(self, x: Tensor, *rest: Tensor) -> Tensor:
+        """x, changed; without gradients alone."""
+        raise NotImplementedError
+
+
+def each_of_batch(function: Callable[..., None], dims: int, *tensors: Tensor) -> None:
+    """`function` on each item of the leading axes that `tensors[0]` has beyond `dims`, for what it changes."""
+    if tensors[0].dim() == dims:
+        return function(*tensors)
+    for items in zip(*tensors, strict=True):
+        each_of_batch(function, dims, *items)
 
 
 def over_batch(function: Callable[..., Tensor], dims: int, *tensors: Tensor) -> Tensor:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from foldwright.features.af3_batch import AF3Batch
-from foldwright.kernels.fast import Fast
+from foldwright.kernels.fast import AddsInPlace, Fast
+from foldwright.models.af2.evoformer import PairBlock
 from foldwright.models.af3.atom_encoder import AtomAttentionEncoder
 from foldwright.models.af3.atom_transformer import AtomWindows, PreparedBlock
 from foldwright.models.af3.confidence_head import ConfidenceHead
 from foldwright.models.af3.outputs import ConfidenceLogits
+from foldwright.models.af3.pairformer import PairBlock as AF3PairBlock
 from foldwright.nn.residual import ResidualBlock
 
 
@@ -27,10 +30,30 @@ class InPlaceResidual(Fast, ResidualBlock):
         return super().add(x, update) if torch.is_grad_enabled() else x.add_(update)
 
 
+class InPlacePairs(InPlaceResidual):
+    """Updates of pairs through triangles, each added by the layer that makes it where that layer can."""
+
+    def forward(self, z: Tensor, mask: Tensor) -> Tensor:
+        if torch.is_grad_enabled() or self.training or not z.is_contiguous():
+            return super().forward(z, mask)
+        z = self.updated(z, self.triangle_multiplication_outgoing, mask)
+        z = self.updated(z, self.triangle_multiplication_incoming, mask)
+        z = self.updated(z, self.triangle_attention_starting, mask)
+        z = self.updated(z, self.triangle_attention_ending, mask)
+        return self.updated(z, self.pair_transition)
+
+    def updated(self, z: Tensor, layer: Any, *mask: Tensor) -> Tensor:
+        """z, changed."""
+        return layer.add_to(z, *mask) if isinstance(layer, AddsInPlace) else self.add(z, layer(z, *mask))
+
+
 @cache
 def in_place(block: type[ResidualBlock]) -> type[ResidualBlock]:
     """The same kind of block, adding in place."""
-    return type(f"InPlace{block.__name__}", (InPlaceResidual, block), {"__doc__": block.__doc__})
+    how = InPlacePairs if issubclass(block, (PairBlock, AF3PairBlock)) else InPlaceResidual
+    kind = type(f"InPlace{block.__name__}", (how, block), {"__doc__": block.__doc__})
+    assert issubclass(kind, ResidualBlock)
+    return kind
 
 
 class CopiedAtoms(Fast, AtomAttentionEncoder):

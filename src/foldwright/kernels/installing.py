@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from foldwright.kernels.checking import CheckResult, check
+from foldwright.kernels.cpu_atoms import ATOM_SUMS
 from foldwright.kernels.fast import Fast, become
 from foldwright.kernels.inplace import OWNERS, in_place
 from foldwright.kernels.low_precision import LowPrecisionLinear
@@ -38,8 +39,8 @@ def install(model: Model, plan: Plan) -> Model:
             _swap(layer, kernel, replace(plan, precision="float32") if layer in exact else plan)
         elif plan.is_in_place and isinstance(layer, ResidualBlock):
             become(layer, in_place(type(layer)))
-        elif plan.is_in_place and type(layer) in OWNERS:
-            become(layer, OWNERS[type(layer)])
+        elif plan.is_in_place and type(layer) in (whole := _whole_modules(plan)):
+            become(layer, whole[type(layer)])
     return model
 
 
@@ -76,6 +77,11 @@ def _swap(layer: nn.Module, kernel: type[Fast], plan: Plan) -> None:
     become(layer, kernel)
     assert isinstance(layer, Fast)
     layer.piece_bytes, layer.product_dtype = plan.piece_bytes, plan.product_dtype
+
+
+def _whole_modules(plan: Plan) -> dict[type, type[Fast]]:
+    """Modules beside the layers that inference runs in another way: they have no reference to be checked with."""
+    return OWNERS | (ATOM_SUMS if plan.device.type == "cpu" else {})
 
 
 def _install_low_precision(layers: list[nn.Module], plan: Plan) -> None:

@@ -155,6 +155,7 @@ ISLANDS = (DiffusionModule, ConfidenceHead)
 
 PIECE_PER_THREAD = 4 * MEBIBYTE  # a CPU core's share of the last cache; measured best on two cores, dev/LOG.md
 LARGEST_PIECE = 64 * MEBIBYTE
+SMALLEST_PIECE = 2 * MEBIBYTE  # smaller products are slow
 ACCELERATOR_PIECE = 1024 * MEBIBYTE
 FRUGALITY = 16  # how much smaller the pieces are for what did not fit
 LONG = 512  # tokens beyond which an accelerator's memory, too, is worth saving
@@ -195,7 +196,7 @@ def plan(device: torch.device | str, num_tokens: int, training: bool, precision:
         device=device,
         precision=resolve(precision, device),
         is_in_place=not training,
-        piece_bytes=_piece_bytes(device),
+        piece_bytes=_piece_bytes(device, num_tokens),
         kernels=_table(device, num_tokens, training),
     )
 
@@ -212,7 +213,9 @@ def _table(device: torch.device, num_tokens: int, training: bool) -> Table:
     return DIFFERENTIABLE | (CHUNKED if num_tokens > LONG else {})
 
 
-def _piece_bytes(device: torch.device) -> int:
+def _piece_bytes(device: torch.device, num_tokens: int) -> int:
     if device.type != "cpu":
         return ACCELERATOR_PIECE
-    return min(LARGEST_PIECE, PIECE_PER_THREAD * max(2, torch.get_num_threads()))
+    half_a_pair_tensor = num_tokens**2 * 128 * 4 // 2  # what is cut is never much smaller than its pieces
+    largest = min(LARGEST_PIECE, PIECE_PER_THREAD * max(2, torch.get_num_threads()))
+    return min(largest, max(SMALLEST_PIECE, half_a_pair_tensor))
