@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -95,15 +96,19 @@ _ORDERS = {"SINGLE": "SING", "DOUBLE": "DOUB", "TRIPLE": "TRIP", "QUADRUPLE": "Q
 
 
 def embedded(mol: "Mol", seed: int, seconds: float) -> Float[np.ndarray, "atoms 3"] | None:
-    """Positions by ETKDGv3, from random coordinates if the usual start fails; None if both do, or time runs out."""
+    """Positions by ETKDGv3, from random coordinates if the usual start fails; None if both do, or time runs out.
+
+    RDKit looks at the clock between its steps, of which one takes seconds where there are hundreds of atoms.
+    """
     distances = import_rdkit("Chem.rdDistGeom")
     mol = import_rdkit("Chem").Mol(mol)
     parameters = distances.ETKDGv3()
     parameters.randomSeed = seed
-    parameters.timeout = max(1, round(seconds))
+    end = monotonic() + seconds
     with silent_rdkit():
         for from_random in (False, True):
             parameters.useRandomCoords = from_random
+            parameters.timeout = max(1, round(end - monotonic()))
             try:
                 number = distances.EmbedMolecule(mol, parameters)
             except (ValueError, RuntimeError):
@@ -111,6 +116,8 @@ def embedded(mol: "Mol", seed: int, seconds: float) -> Float[np.ndarray, "atoms 
             if number >= 0:
                 positions = mol.GetConformer(number).GetPositions()
                 return positions if np.isfinite(positions).all() else None
+            if monotonic() >= end - 1:
+                return None
     return None
 
 

@@ -47,21 +47,31 @@ def molecule_of_smiles(smiles: str) -> "Mol":
     """The molecule with its hydrogens, its atoms named as by the released program.
 
     Heavy atoms keep the order of the SMILES; a name is the element and a number that counts it from 1: C1, C2, CL1.
-    Raises InputError if it cannot be read.
+    Raises InputError, with RDKit's reason, if it cannot be read or has an atom without an element (`*`).
     """
     chem = _chem()
     with silent_rdkit():
-        found = chem.MolFromSmiles(smiles) if smiles.strip() else None
-        if found is not None:
-            found = chem.AddHs(found)
-    if found is None or not found.GetNumAtoms():
-        raise InputError(f"RDKit cannot read the SMILES {smiles!r}.", field="smiles")
+        found = chem.MolFromSmiles(smiles)
+        if found is None or not found.GetNumAtoms():
+            raise InputError(f"RDKit cannot read the SMILES {smiles!r}: {_complaint(smiles)}.", field="smiles")
+        found = chem.AddHs(found)
+    if any(atom.GetAtomicNum() == 0 for atom in found.GetAtoms()):
+        raise InputError(f"The SMILES {smiles!r} has an atom without an element.", field="smiles")
     counts: dict[str, int] = {}
     for atom in found.GetAtoms():
         element = atom.GetSymbol().upper()
         counts[element] = counts.get(element, 0) + 1
         atom.SetProp(NAME, f"{element}{counts[element]}")
     return found
+
+
+def _complaint(smiles: str) -> str:
+    chem = _chem()
+    loose = chem.MolFromSmiles(smiles, sanitize=False)
+    if loose is None:
+        return "it is not well formed"
+    problems = chem.DetectChemistryProblems(loose)
+    return problems[0].Message().strip().rstrip(".") if problems else "it has no atoms"
 
 
 def names(mol: "Mol") -> tuple[str, ...]:
