@@ -17,6 +17,7 @@ from foldwright.models.af3.model import AF3Output, AlphaFold3
 from foldwright.models.af3.sampler import SeededDraws, noise_levels, steps
 from foldwright.models.af3.trunk import TrunkState
 from foldwright.pipeline.af3_fit import samples_at_once
+from foldwright.pipeline.af3_options import MODEL
 from foldwright.pipeline.af3_results import Features
 from foldwright.pipeline.memory import is_out_of_memory, release
 from foldwright.pipeline.progress import Silent
@@ -38,7 +39,7 @@ class ComplexRunner:
         """A stopwatch that already knows what loading the network took."""
         return Stages(self.device, dict(self.loading.seconds), dict(self.loading.peak_bytes))
 
-    def predict(self, features: Features, seed: int, samples: Sequence[int], stages: Stages) -> Predicted:
+    def predict(self, job: str, features: Features, seed: int, samples: Sequence[int], stages: Stages) -> Predicted:
         """Every pass of the trunk, and the samples asked for.
 
         What does not fit into memory is tried once more in smaller pieces, one sample at a time.
@@ -58,7 +59,7 @@ class ComplexRunner:
                 if attempt is not how or not is_out_of_memory(error):
                     raise
             release(self.device)  # only here, where no error holds the frames of the attempt any more
-            self.report.warn("", "the memory ran out; trying once more in smaller pieces.")
+            self.report.warn(job, "the memory ran out; trying once more in smaller pieces.")
         raise AssertionError  # not reached: the second attempt returns or raises
 
     @torch.inference_mode()
@@ -69,7 +70,7 @@ class ComplexRunner:
         batch = batch.to(self.device)
         num_passes, num_steps = config.num_recycles + 1, config.sampling.num_steps
         groups = list(grouped(samples, at_once))
-        self.report.start("", num_passes + num_steps * len(groups))
+        self.report.start(f"{MODEL} seed {seed}", num_passes + num_steps * len(groups))
         with stages.measure("trunk"):
             target_feat = model.input_features(batch)
             orders = [draw_rows(batch.msa, config.features.num_msa, seed, cycle) for cycle in range(num_passes)]

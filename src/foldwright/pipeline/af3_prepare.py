@@ -9,11 +9,13 @@ from pathlib import Path
 from foldwright.chem.components import Components
 from foldwright.errors import InputError
 from foldwright.features.af3 import prepare
+from foldwright.io.a3m import write_a3m
 from foldwright.io.complex_checks import safe_job_name
 from foldwright.io.complex_job import ComplexJob, Protein
 from foldwright.io.complex_jobs import read_complex_jobs
-from foldwright.io.job import chain_id
-from foldwright.io.jobs import is_sequence
+from foldwright.io.job import ChainInput, Job, chain_id
+from foldwright.io.jobs import collect, is_sequence
+from foldwright.io.text import suffix
 from foldwright.models.af3.config import AF3
 from foldwright.pipeline.af3_fit import check_fits
 from foldwright.pipeline.af3_options import MODEL, ComplexOptions
@@ -25,6 +27,7 @@ from foldwright.pipeline.results import FailedJob
 from foldwright.weights.af3_store import is_rule, load_af3_weights
 from foldwright.weights.store import describe_rule
 
+ALIGNMENTS_AND_TABLES = (".a3m", ".sto", ".csv", ".tsv")  # which AlphaFold 2 reads, too
 ComplexInputs = Sequence[str | Path | ComplexJob]
 
 
@@ -91,6 +94,9 @@ def _jobs_at(item: str | Path | ComplexJob, components: Components) -> tuple[lis
         return [item], []
     if isinstance(item, str) and is_sequence(item):
         return [protein_job(item)], []
+    if suffix(Path(item)) in ALIGNMENTS_AND_TABLES:
+        found = collect([item])
+        return [complex_of(job) for job in found], [FailedJob(job=f.name, error=f.error) for f in found.failures]
     read = read_complex_jobs(item, components)
     return list(read.jobs), [FailedJob(job=failure.name, error=failure.error) for failure in read.failures]
 
@@ -100,6 +106,22 @@ def protein_job(sequence: str, name: str = "query") -> ComplexJob:
     parts = dict.fromkeys(part.upper() for part in sequence.split(":"))
     ids = {part: tuple(chain_id(i) for i, p in enumerate(sequence.upper().split(":")) if p == part) for part in parts}
     return ComplexJob(name, tuple(Protein(ids[part], part) for part in parts), (0,))
+
+
+def complex_of(job: Job) -> ComplexJob:
+    """The proteins of a job with the alignments it brings; equal chains are copies of one."""
+    copies: dict[ChainInput, list[str]] = {}
+    for name, chain in zip(job.chain_ids, job.chains, strict=True):
+        copies.setdefault(chain, []).append(name)
+    proteins = (_protein(tuple(ids), chain) for chain, ids in copies.items())
+    return ComplexJob(job.name, tuple(proteins), (0,), source=job.source, line=job.line)
+
+
+def _protein(ids: tuple[str, ...], chain: ChainInput) -> Protein:
+    rows, pairs = (None if a is None else write_a3m(a) for a in (chain.alignment, chain.paired))
+    if rows is None and pairs is None:
+        return Protein(ids, chain.sequence)
+    return Protein(ids, chain.sequence, unpaired_msa=rows or "", paired_msa=pairs or "")
 
 
 def refusing_duplicates(

@@ -17,7 +17,7 @@ from foldwright.pipeline.af3_infer import ComplexRunner
 from foldwright.pipeline.af3_plan import ComplexNetwork, ComplexPlan, ComplexTask
 from foldwright.pipeline.af3_results import ComplexPrediction, predictions_of, sample_name
 from foldwright.pipeline.af3_searching import SearchedComplex
-from foldwright.pipeline.af3_write import ComplexWriter, write_arrays, write_data
+from foldwright.pipeline.af3_write import ComplexWriter, write_arrays, write_data, write_terms
 from foldwright.pipeline.progress import Silent
 from foldwright.pipeline.stages import Stages
 from foldwright.pipeline.states import DONE, PREDICTING
@@ -100,6 +100,7 @@ class ComplexWorker:
         if folder := self.plan.folder(task.job.name):
             folder.set_status(PREDICTING)
             write_data(folder, task, searched.job)
+            write_terms(folder, task)
         return work
 
     def of_seed(self, task: ComplexTask, work: Work | None, seed: int) -> list[ComplexPrediction]:
@@ -127,7 +128,7 @@ class ComplexWorker:
             conformers = work.prepared.conformers(seed)
             features = work.prepared.features_of(conformers)
         self.report.job(task.job.name, work.summary)
-        predicted = runner.predict(features, seed, samples, stages)
+        predicted = runner.predict(task.job.name, features, seed, samples, stages)
         with stages.measure("scores"):
             found = predictions_of(
                 predicted.output, predicted.batch, features, task.job.name, task.network.name, seed, samples

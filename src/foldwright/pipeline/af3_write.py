@@ -147,3 +147,9 @@ def write_arrays(
 def write_data(folder: ComplexFolder, task: ComplexTask, job: ComplexJob) -> None:
     """The job with what was found for it, as the released program writes it: another run can begin with it."""
     folder.write(folder.best_file("data.json"), alphafold3_json(replace(job, name=task.title, seeds=task.seeds)))
+
+
+def write_terms(folder: ComplexFolder, task: ComplexTask) -> None:
+    """On what terms the results may be used, where published parameters made them."""
+    if not task.network.info.is_rule:
+        folder.write("TERMS_OF_USE.md", f"# Terms of use\n\n{TERMS}\n\n{DISCLAIMER}\n")
