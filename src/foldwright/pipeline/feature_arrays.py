@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from foldwright.pipeline.evidence import Evidence
 from foldwright.pipeline.features import chain_features
 from foldwright.pipeline.options import GROUPS, at_least
 from foldwright.pipeline.searching import require_searched, search_jobs
+
+T = TypeVar("T", Job, ComplexJob)
 
 JOB_FILES = (".json", ".yaml", ".yml")  # which say of every chain what molecule it is
 
@@ -89,7 +92,7 @@ def _is_job_file(given: str | Path) -> bool:
 def _complex(given: str | Path, options: FeatureOptions) -> Mapping[str, np.ndarray]:
     components = dictionary(options.ccd)
     jobs, failures = collect_complexes([given], components)
-    job: ComplexJob = _only(jobs, [(failure.job, failure.error) for failure in failures], options.name)
+    job = _only(jobs, [(failure.job, failure.error) for failure in failures], options.name)
     if not options.is_strict:
         job = search_complex(job, options.evidence).job
     return featurise(job, components, job.seeds[0] if options.seed is None else options.seed, options.buckets)
@@ -97,7 +100,7 @@ def _complex(given: str | Path, options: FeatureOptions) -> Mapping[str, np.ndar
 
 def _chains(given: str | Path, options: FeatureOptions) -> tuple[str, Mapping[str, np.ndarray]]:
     found = collect([given], options.alignments)
-    job: Job = _only(found.jobs, [(failure.name, failure.error) for failure in found.failures], options.name)
+    job = _only(found.jobs, [(failure.name, failure.error) for failure in found.failures], options.name)
     name = options.model or GROUPS[group_for(job)][0]
     config = PRESETS[name]()
     job = require_searched(search_jobs([job], options.evidence)[0]).job
@@ -108,7 +111,7 @@ def _chains(given: str | Path, options: FeatureOptions) -> tuple[str, Mapping[st
     return name, monomer_arrays([sampler.draw(cycle) for cycle in range(recycles + 1)])
 
 
-def _only(jobs, failures, name):
+def _only(jobs: Sequence[T], failures: Sequence[tuple[str, Exception]], name: str | None) -> T:
     """The job of this name, or the only one there is.
 
     Raises:
