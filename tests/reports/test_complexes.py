@@ -189,7 +189,7 @@ def test_ligands_are_judged_by_what_run_json_says(tmp_path, make_complex):
     text = page_of(make_complex(tmp_path / "job", run={"run": {"predictions": {"seed-1_sample-0": record}}}))
     for part in (
         "1 of 2; wrong: C4",
-        "5 of 6; worst: C4-C5 1.93 Å, not 1.39",
+        "5 of 6; worst: C4 to C5 1.93 Å, not 1.39",
         "2 with A; worst: C4 1.2 Å from A 7 CA",
         "Stereocentres of ligand X have the wrong hand",
         "no centres",

@@ -9,6 +9,8 @@ from foldwright.io.complex_job import AtomReference
 from foldwright.metrics.ligand_checks import ligand_checks
 from foldwright.reports.complexes import ComplexResults, Sample
 
+MOST_NAMED = 6  # atoms in a cell of the table
+
 Record = Mapping[str, Any]
 
 
@@ -36,8 +38,10 @@ def says_chirality(record: Record) -> str:
     """How many centres are right, and which are not."""
     if not record["chirality_total"]:
         return "no centres"
-    wrong = ", ".join(_atom(atom) for atom in record["wrong_centres"])
-    return f"{record['chirality_ok']} of {record['chirality_total']}" + (f"; wrong: {wrong}" if wrong else "")
+    wrong = [_own(record, atom) for atom in record["wrong_centres"]]
+    text = f"{record['chirality_ok']} of {record['chirality_total']}"
+    more = f" and {len(wrong) - MOST_NAMED} more" if len(wrong) > MOST_NAMED else ""
+    return f"{text}; wrong: {', '.join(wrong[:MOST_NAMED])}{more}" if wrong else text
 
 
 def says_bonds(record: Record) -> str:
@@ -48,7 +52,7 @@ def says_bonds(record: Record) -> str:
     if not wrong:
         return f"{total} of {total}"
     worst = record["bond_outliers"][0]
-    ends = f"{_atom(worst['atom_1'])}-{_atom(worst['atom_2'])}"
+    ends = f"{_own(record, worst['atom_1'])} to {_own(record, worst['atom_2'])}"
     return f"{total - wrong} of {total}; worst: {ends} {worst['length']} Å, not {worst['expected']}"
 
 
@@ -58,11 +62,14 @@ def says_clashes(record: Record) -> str:
         return "none"
     chains = ", ".join(f"{count} with {chain}" for chain, count in record["clashing_chains"].items())
     worst = record["clashes"][0]
-    return f"{chains}; worst: {_atom(worst['atom'])} {worst['distance']} Å from {_atom(worst['other'], True)}"
+    other = worst["other"]
+    where = f"{other['chain']} {other['residue']} {other['atom']}"
+    return f"{chains}; worst: {_own(record, worst['atom'])} {worst['distance']} Å from {where}"
 
 
-def _atom(atom: Record, is_elsewhere: bool = False) -> str:
-    return f"{atom['chain']} {atom['residue']} {atom['atom']}" if is_elsewhere else str(atom["atom"])
+def _own(record: Record, atom: Record) -> str:
+    """An atom of the ligand; with its residue where there are several."""
+    return f"{atom['residue']} {atom['atom']}" if len(record["codes"]) > 1 else str(atom["atom"])
 
 
 def ligand_warnings(results: ComplexResults) -> Iterator[str]:

@@ -41,12 +41,20 @@ def _facts(results: Results) -> Iterator[str]:
         yield f"{results.size:,} {results.unit}s"
         yield count_chains(chains)
     if results.models:
-        yield "1 model" if len(results.models) == 1 else f"{len(results.models)} models"
+        yield _count_models(results)
         rows = results.models[0].record.get("msa_rows")
         if rows is not None or results.run.get("versions"):
             yield f"{rows:,} sequences in the alignment" if rows and rows > 1 else "no alignment"
     if seconds := execution.total_seconds(results):
         yield execution.in_words(seconds)
+
+
+def _count_models(results: Results) -> str:
+    count = len(results.models) + len(results.others)
+    if isinstance(results, ComplexResults):
+        seeds = len({model.name.partition("_")[0] for model in (*results.models, *results.others)})
+        return f"{count} sample{'s' * (count > 1)} of {seeds} seed{'s' * (seeds > 1)}"
+    return f"{count} model{'s' * (count > 1)}"
 
 
 def summary(results: Results) -> Markup:

@@ -130,13 +130,14 @@ class StructureView {
     const colours = residueColours();
     const ofAtom = atomColours();
     const colorfunc = (atom) => ofAtom?.(atom) ?? colours[this.indexOf(atom)] ?? "#888888";
-    const opacity = this.focused ? 0.35 : 1; // a ribbon must not hide what is looked at
-    const trace = { cartoon: { style: "trace", thickness: 0.4, opacity, colorfunc } };
-    const cartoon = { cartoon: { arrows: true, opacity, colorfunc } };
-    this.viewer.setStyle({}, this.shown === "trace" ? trace : cartoon);
+    const isTrace = this.shown === "trace" || this.focused; // a ribbon would hide what is looked at from near
+    const trace = { cartoon: { style: "trace", thickness: this.focused ? 0.15 : 0.4, colorfunc } };
+    const cartoon = { cartoon: { arrows: true, colorfunc } };
+    this.viewer.setStyle({}, isTrace ? trace : cartoon);
     if (this.shown === "sticks") this.viewer.addStyle({}, { stick: { radius: 0.12, colorfunc } });
     if (this.focused) this.viewer.addStyle(this.around(), { stick: { radius: 0.12, colorfunc } });
-    this.viewer.addStyle({ predicate: (atom) => this.isMolecule(atom) }, { stick: { radius: 0.22, colorfunc } });
+    this.viewer.addStyle({ predicate: (atom) => this.isMolecule(atom) }, { stick: { radius: 0.22, colorfunc }, sphere: { radius: 0.24, colorfunc } });
+    if (this.focused) this.viewer.addStyle({ chain: this.focused }, { stick: { radius: 0.32, colorfunc } });
     this.viewer.addStyle({ predicate: (atom) => this.kindOf(atom) === "ion" }, { sphere: { radius: 1.2, colorfunc } });
   }
 
