@@ -152,6 +152,12 @@ def test_what_is_right_is_not_refused(check):
         ({"bondedAtomPairs": [[["A", 1, "CA"], ["A", 4, "HG"]]]}, "bondedAtomPairs[0][1]", "a hydrogen"),
         ({"bondedAtomPairs": [[["A", 1, "CA"], ["A", 1, "CA"]]]}, "bondedAtomPairs[0]", "with itself"),
         ({"bondedAtomPairs": [[["A", 1, "N"], ["A", 4, "C"]]] * 2}, "bondedAtomPairs[1]", "given twice"),
+        ({"bondedAtomPairs": [[["A", 1, "N"], ["A", 4, "C"]]]}, "bondedAtomPairs[0]", "between polymers"),
+        (
+            {"sequences": [protein(), ligand("B", "ATP")], "bondedAtomPairs": [[["B", 1, "PG"], ["B", 1, "PA"]]]},
+            "bondedAtomPairs[0]",
+            "within one residue",
+        ),
         ({"userCCD": "data_X\n_chem_comp.id X\n"}, "userCCD", "no column"),
         ({"userCCD": "x", "userCCDPath": "y"}, "userCCDPath", "both given"),
     ],

@@ -195,6 +195,12 @@ def _check_bonds(draft: Draft, components: Mapping[str, Component] | None) -> No
             draft.refuse(("bonds", i), "the bond is of an atom with itself.", "Name two atoms.")
         elif frozenset(bond) in seen:
             draft.refuse(("bonds", i), "this bond is given twice.", "Keep one of them.")
+        elif is_whole and all(isinstance(chains.get(atom.chain), Polymer) for atom in bond):
+            message = "the bond lies within or between polymers, of which AlphaFold 3 hears nothing."
+            draft.refuse(("bonds", i), message, "Remove it, or give one side as a ligand.")
+        elif (bond[0].chain, bond[0].residue) == (bond[1].chain, bond[1].residue):
+            message = "the bond lies within one residue, whose bonds are those of its component."
+            draft.refuse(("bonds", i), message, "Describe the component as userCCD.")
         seen.add(frozenset(bond))
 
 
