@@ -14,6 +14,7 @@ import pytest
 
 import foldwright
 from foldwright.errors import InputError
+from foldwright.features.af3 import prepare
 from foldwright.io.af3_confidences import confidences_text, read_confidences, read_summary, summary_text
 from foldwright.io.complex_job import ComplexJob, Ligand, Protein
 from foldwright.io.complex_structure import read_complex
@@ -232,8 +233,11 @@ def test_a_job_too_large_is_refused_with_the_size_that_fits(tmp_path, no_network
     assert "700 tokens" in text
     assert "0.9 GB" in text
     fitting = int(text.split("Up to ")[1].split()[0].replace(",", ""))
-    config = plan.tasks[0].network.config
-    assert af3_fit.estimate_bytes(config, fitting, 1) <= 900_000_000 < af3_fit.estimate_bytes(config, fitting + 1, 1)
+    load = af3_fit.load_of(
+        plan.tasks[0].network.config, prepare(long, plan.tasks[0].components).table, plan.device, "float32"
+    )
+    assert load.resized(fitting).peak_bytes(1) <= 900_000_000 < load.resized(fitting + 1).peak_bytes(1)
+    assert load.samples_at_once(5, load.peak_bytes(3)) == 3
 
 
 def test_what_ran_out_of_memory_is_tried_again_in_smaller_pieces(monkeypatch, tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from foldwright.errors import InputError
 from foldwright.features.af3 import prepare
-from foldwright.pipeline.af3_fit import estimate_bytes, largest_fitting, room
+from foldwright.pipeline.af3_fit import load_of, room
 from foldwright.pipeline.af3_options import MODEL, ComplexOptions
 from foldwright.pipeline.af3_prepare import ComplexInputs, collect_complexes, dictionary
 from foldwright.pipeline.memory import gigabytes
@@ -16,17 +16,18 @@ from foldwright.pipeline.results import FailedJob
 
 def complex_estimates(inputs: ComplexInputs, options: ComplexOptions) -> Iterator[str | FailedJob]:
     """A line for each job with the estimated peak, one sample at a time and all at once, and what is free."""
-    free = room(find_device(options.device), options)
-    config, components = options.config(), dictionary(options.components)
+    device = find_device(options.device)
+    free, config, components = room(device, options), options.config(), dictionary(options.components)
     jobs, failures = collect_complexes(inputs, components)
     yield from failures
     for job in jobs:
         try:
-            n = len(prepare(job, components).table)
+            table = prepare(job, components).table
         except InputError as error:
             yield FailedJob(job=job.name, error=error)
             continue
-        least, most = (estimate_bytes(config, n, k) for k in (1, config.sampling.num_samples))
-        fits = "fits" if least <= free else f"too large: {largest_fitting(config, free, n)} would fit"
+        load = load_of(config, table, device, options.precision)
+        least, most = (load.peak_bytes(count) for count in (1, config.sampling.num_samples))
+        fits = "fits" if least <= free else f"too large: {load.largest_fitting(free)} would fit"
         size = f"{gigabytes(least)} to {gigabytes(most)} of {gigabytes(free)} free"
-        yield f"{job.name} {n} tokens {MODEL} {size}: {fits}"
+        yield f"{job.name} {len(table)} tokens {MODEL} {size}: {fits}"

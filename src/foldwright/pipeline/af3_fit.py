@@ -2,39 +2,62 @@
 
 from __future__ import annotations
 
-from functools import cache
+import math
+from dataclasses import dataclass, replace
 
 import torch
 
+from foldwright import kernels
 from foldwright.errors import InputError
+from foldwright.features.af3_layout import TokenTable
+from foldwright.kernels.memory_complexes import estimate_complex_bytes
 from foldwright.models.af3.config import AF3
-from foldwright.models.af3.model import AlphaFold3
 from foldwright.pipeline.af3_options import ComplexOptions
 from foldwright.pipeline.af3_plan import ComplexTask
 from foldwright.pipeline.memory import available_bytes, gigabytes
 
-FLOAT = 4  # bytes
-PROCESS = 500_000_000  # Python and the libraries, RDKit and the chemical dictionary among them
-ATOMS_PER_TOKEN = 24
+LIBRARIES = 150_000_000  # RDKit and the chemical dictionary, beside what every prediction needs
+BYTES_PER_PAIR = 16  # of each sample's errors, which are kept until all are scored
 
 
-def estimate_bytes(config: AF3, num_tokens: int, num_samples: int) -> int:
-    """The largest memory of the process while it predicts so many samples at once."""
-    n, z = num_tokens, num_tokens**2 * config.c_z * FLOAT
-    biases = n * n * config.diffusion.num_blocks * config.diffusion.heads * FLOAT
-    logits = n * n * (config.heads.num_distogram_bins + config.heads.num_pae_bins + config.heads.num_pde_bins) * FLOAT
-    alignment = 4 * min(config.features.num_msa, 16_384) * n * config.msa.c_m * FLOAT
-    trunk = 4 * z + max(3 * z, alignment)
-    sampler = 3 * z + biases + num_samples * n * (ATOMS_PER_TOKEN * 4096 + n * config.diffusion.heads * FLOAT)
-    confidence = 5 * z + 2 * logits + num_samples * 4 * n * n * FLOAT
-    return PROCESS + parameter_bytes(config) + max(trunk, sampler, confidence)
+@dataclass(frozen=True)
+class ComplexLoad:
+    """What decides the memory of a prediction; an alignment is taken to fill what a pass reads."""
+
+    config: AF3
+    num_tokens: int
+    num_atoms: int
+    plan: kernels.Plan
+
+    def peak_bytes(self, num_samples: int) -> int:
+        """The estimated peak with so many samples at once."""
+        n, rows = self.num_tokens, self.config.features.num_msa
+        network = estimate_complex_bytes(self.config, n, self.num_atoms, rows, num_samples, self.plan)
+        return LIBRARIES + network + num_samples * n * n * BYTES_PER_PAIR
+
+    def resized(self, num_tokens: int) -> ComplexLoad:
+        """A complex of the same kind with so many tokens."""
+        num_atoms = math.ceil(num_tokens * self.num_atoms / self.num_tokens)
+        return replace(self, num_tokens=num_tokens, num_atoms=num_atoms)
+
+    def largest_fitting(self, limit: int) -> int:
+        """The most tokens whose estimate stays within the limit, one sample at a time; this load is too large."""
+        fits, fails = 0, self.num_tokens
+        while fails - fits > 1:
+            middle = (fits + fails) // 2
+            fits, fails = (middle, fails) if self.resized(middle).peak_bytes(1) <= limit else (fits, middle)
+        return fits
+
+    def samples_at_once(self, num_samples: int, limit: int) -> int:
+        """How many samples of a seed fit together, at least one."""
+        fitting = (k for k in range(num_samples, 1, -1) if self.peak_bytes(k) <= limit)
+        return next(fitting, 1)
 
 
-@cache
-def parameter_bytes(config: AF3) -> int:
-    """What the weights of a configuration take."""
-    with torch.device("meta"):
-        return FLOAT * sum(parameter.numel() for parameter in AlphaFold3(config).parameters())
+def load_of(config: AF3, table: TokenTable, device: torch.device, precision: str) -> ComplexLoad:
+    """The load of the tokens of a job."""
+    plan = kernels.plan(device, len(table), training=False, precision=precision)
+    return ComplexLoad(config, len(table), table.num_atoms, plan)
 
 
 def check_fits(task: ComplexTask, device: torch.device, options: ComplexOptions) -> None:
@@ -43,10 +66,10 @@ def check_fits(task: ComplexTask, device: torch.device, options: ComplexOptions)
     Raises:
         InputError: naming both, and how many tokens would fit.
     """
-    config, free = task.network.config, room(device, options)
-    needed = estimate_bytes(config, task.size, 1)
+    load, free = load_of(task.network.config, task.prepared.table, device, options.precision), room(device, options)
+    needed = load.peak_bytes(1)
     if needed > free:
-        fitting = largest_fitting(config, free, task.size)
+        fitting = load.largest_fitting(free)
         raise InputError(
             f"{task.title} has {task.size:,} tokens and would need about {gigabytes(needed)}; {gigabytes(free)} are "
             "free.",
@@ -60,18 +83,3 @@ def room(device: torch.device, options: ComplexOptions) -> int:
     """The memory that a prediction may take."""
     free = available_bytes(device)
     return min(free, options.memory_limit or free)
-
-
-def samples_at_once(config: AF3, num_tokens: int, num_samples: int, limit: int) -> int:
-    """How many samples of a seed fit together, at least one."""
-    fitting = (k for k in range(num_samples, 1, -1) if estimate_bytes(config, num_tokens, k) <= limit)
-    return next(fitting, 1)
-
-
-def largest_fitting(config: AF3, limit: int, too_many: int) -> int:
-    """The most tokens whose estimate stays within the limit, below a number that is too many."""
-    fits, fails = 0, too_many
-    while fails - fits > 1:
-        middle = (fits + fails) // 2
-        fits, fails = (middle, fails) if estimate_bytes(config, middle, 1) <= limit else (fits, middle)
-    return fits

@@ -16,7 +16,7 @@ from foldwright.features.af3_rows import draw_rows
 from foldwright.models.af3.model import AF3Output, AlphaFold3
 from foldwright.models.af3.sampler import SeededDraws, noise_levels, steps
 from foldwright.models.af3.trunk import TrunkState
-from foldwright.pipeline.af3_fit import samples_at_once
+from foldwright.pipeline.af3_fit import ComplexLoad
 from foldwright.pipeline.af3_options import MODEL
 from foldwright.pipeline.af3_results import Features
 from foldwright.pipeline.memory import is_out_of_memory, release
@@ -50,7 +50,8 @@ class ComplexRunner:
         batch = batch_from_arrays(features)
         num_tokens = batch.tokens.aatype.shape[-1]
         how = kernels.plan(self.device, num_tokens, training=False, precision=self.precision)
-        together = samples_at_once(self.model.config, num_tokens, len(samples), self.limit)
+        load = ComplexLoad(self.model.config, num_tokens, int(batch.atom_mask.sum()), how)
+        together = load.samples_at_once(len(samples), self.limit)
         for attempt, at_once in ((how, together), (kernels.frugal(how), 1)):
             try:
                 output = self._predict(batch, seed, samples, stages, attempt, at_once)
