@@ -103,7 +103,7 @@ def _run_length(data: np.ndarray, encoding: dict[str, Any]) -> np.ndarray:
 
 
 def _delta(data: np.ndarray, encoding: dict[str, Any]) -> np.ndarray:
-    return np.cumsum(data, dtype=_TYPES[encoding["srcType"]]) + data.dtype.type(encoding["origin"])
+    return np.cumsum(data, dtype=_TYPES[encoding["srcType"]]) + int(encoding["origin"])
 
 
 def _integer_packing(data: np.ndarray, encoding: dict[str, Any]) -> np.ndarray:

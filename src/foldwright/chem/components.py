@@ -135,7 +135,7 @@ def component_of_columns(columns: Columns) -> Component:
         name=_only(columns, "name") or "",
         type=(_only(columns, "type") or "").upper(),
         formula=_only(columns, "formula") or "",
-        weight=_number(code, "formula_weight", _only(columns, "formula_weight")),
+        weight=float(_numbers(code, "formula_weight", [_only(columns, "formula_weight")])[0]),
         parent=_only(columns, "mon_nstd_parent_comp_id"),
         synonyms=_only(columns, "pdbx_synonyms") or "",
         atoms=atoms,
@@ -157,13 +157,12 @@ def _atoms(code: str, columns: Columns) -> ComponentAtoms:
         return _padded(code, f"_chem_comp_atom.{name}", columns, len(names))
 
     def positions(*axes: str) -> np.ndarray:
-        rows = [[_number(code, axis, value) for value in column(axis)] for axis in axes]
-        return np.array(rows, np.float64).reshape(3, -1).T
+        return np.stack([_numbers(code, axis, column(axis)) for axis in axes], axis=-1)
 
     return ComponentAtoms(
         names=tuple(names),
         elements=tuple((element or "").upper() for element in column("type_symbol")),
-        charges=np.array([int(np.nan_to_num(_number(code, "charge", charge))) for charge in column("charge")], int),
+        charges=np.nan_to_num(_numbers(code, "charge", column("charge"))).astype(int),
         ideal=positions("pdbx_model_Cartn_x_ideal", "pdbx_model_Cartn_y_ideal", "pdbx_model_Cartn_z_ideal"),
         model=positions("model_Cartn_x", "model_Cartn_y", "model_Cartn_z"),
         is_leaving=np.array([flag == "Y" for flag in column("pdbx_leaving_atom_flag")], bool),
@@ -208,13 +207,12 @@ def _smiles(columns: Columns) -> str | None:
     return _only(columns, "pdbx_smiles") or found.get("SMILES_CANONICAL") or found.get("SMILES")
 
 
-def _number(code: str, name: str, text: str | None) -> float:
-    if text is None:
-        return float("nan")
+def _numbers(code: str, name: str, texts: Sequence[str | None]) -> Float[np.ndarray, " rows"]:
+    """The numbers, NaN where there is none."""
     try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"Component {code} has {text!r} where a number belongs.", field=name) from None
+        return np.array([np.nan if text is None else float(text) for text in texts], np.float64)
+    except ValueError as error:
+        raise InputError(f"Component {code} has something else where a number belongs: {error}.", field=name) from None
 
 
 def _date(text: str | None) -> datetime.date | None:

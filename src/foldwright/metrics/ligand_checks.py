@@ -158,9 +158,15 @@ def _has_right_hand(
     same = structure.residue_ids == structure.residue_ids[atom]
     same &= structure.chain_ids == structure.chain_ids[atom]
     around = [int(np.flatnonzero(same & (structure.atom_names == shape.names[k]))[0]) for k in kept]
-    ours = np.linalg.det(structure.positions[around].astype(float) - structure.positions[atom])
-    theirs = np.linalg.det(shape.positions[list(kept)] - shape.positions[centre.atom])
+    ours = _volume(structure.positions[[atom, *around]])
+    theirs = _volume(shape.positions[[centre.atom, *kept]])
     return bool(ours * theirs > 0)
+
+
+def _volume(positions: Float[np.ndarray, "4 3"]) -> float:
+    """Of the edges from the first point; its sign is the hand, 0 where something is not a number."""
+    edges = positions[1:].astype(float) - positions[0]
+    return float(np.linalg.det(edges)) if np.isfinite(edges).all() else 0.0
 
 
 def _present_bonds(shape: LigandShape, place: Mapping[str, int]) -> tuple[list[list[int]], list[float]]:
