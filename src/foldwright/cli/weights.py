@@ -32,7 +32,7 @@ def list_() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from foldwright.weights.catalog import PUBLICATIONS
+    from foldwright.weights.catalog import AF3_PARAMETERS, PUBLICATIONS
     from foldwright.weights.library import cache_folder, find_fetched
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -41,6 +41,8 @@ def list_() -> None:
     for p in PUBLICATIONS.values():
         here = "yes" if find_fetched(p) else ""
         table.add_row(p.name, f"{p.about_bytes / 1e9:.1f}", here, models_of(p), p.licence.split(",")[0], p.remark)
+    asked = AF3_PARAMETERS
+    table.add_row(asked.name, f"{asked.about_bytes / 1e9:.1f}", "", asked.name, "non-commercial", f"ask: {asked.form}")
     Console(width=None if sys.stdout.isatty() else 160).print(table)
     imported = sorted(path.stem for path in (cache_folder() / "imported").glob("*.safetensors"))
     print(f"\nimported: {', '.join(imported) or 'none'}\ncache: {cache_folder()}")
@@ -114,19 +116,47 @@ def progress(name: str) -> Iterator[Report]:
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, Argument(help="DeepMind's params_*.npz, an OpenFold .pt, or a converted .safetensors.")],
-    model: Annotated[str, Option(help="The model these parameters are for, by its official name: model_1_ptm.")],
+    file: Annotated[
+        Path,
+        Argument(
+            help="DeepMind's params_*.npz, an OpenFold .pt, AlphaFold 3's af3.bin or af3.bin.zst (any of its parts, or "
+            "their folder), or a converted .safetensors."
+        ),
+    ],
+    model: Annotated[str, Option(help="The model these parameters are for, by its official name: model_1_ptm, af3.")],
+    accept_terms: Annotated[
+        bool, Option("--accept-terms", help="Accept the terms of use of AlphaFold 3's parameters; asked once.")
+    ] = False,
 ) -> None:
     """Convert parameters and keep them in the cache, where `predict` finds them by itself."""
     from foldwright.models.af2.presets import PRESETS
+    from foldwright.models.af3.presets import PRESETS as AF3_PRESETS
+    from foldwright.weights.af3_store import import_af3
     from foldwright.weights.store import import_weights
 
-    if model not in PRESETS:
-        raise InputError(f'unknown model "{model}".', field="--model", remedy=f"Known models: {', '.join(PRESETS)}.")
-    target, info = import_weights(file, PRESETS[model](), model)
+    known = [*PRESETS, *AF3_PRESETS]
+    if model not in known:
+        raise InputError(f'unknown model "{model}".', field="--model", remedy=f"Known models: {', '.join(known)}.")
+    if model in AF3_PRESETS:
+        _settle_terms(accept_terms)
+        target, info = import_af3(file, AF3_PRESETS[model]())
+    else:
+        target, info = import_weights(file, PRESETS[model](), model)
     print(f"{model} from {info.source} ({info.format}, sha256 {info.sha256})")
     print(f"Licence: {info.licence}")
     print(f"{target} ({target.stat().st_size / 1e6:,.0f} MB)")
+
+
+def _settle_terms(are_accepted: bool) -> None:
+    """Show the terms of AlphaFold 3's parameters and note that they were accepted: by the option, or when asked."""
+    from foldwright.weights import terms
+    from foldwright.weights.catalog import AF3_PARAMETERS
+
+    if terms.are_accepted(AF3_PARAMETERS):
+        return
+    print(terms.told(AF3_PARAMETERS))
+    if are_accepted or (sys.stdin.isatty() and typer.confirm("Do you accept these terms?")):
+        terms.accept(AF3_PARAMETERS)
 
 
 @app.command()
@@ -200,9 +230,9 @@ def inspect(
     arrays: Annotated[bool, Option("--arrays", help="List every array with its shape.")] = False,
 ) -> None:
     """Say what a parameter file holds, which model it fits, and which arrays are missing or unused."""
-    from foldwright.weights.inspection import look_into
+    from foldwright.weights.inspection import is_af3, look_into, look_into_af3
 
-    seen = look_into(file, model)
+    seen = look_into_af3(file) if is_af3(file, model) else look_into(file, model)
     print(f"{file}: {seen.format}, {len(seen.shapes)} arrays, {seen.num_parameters:,} parameters")
     print(f"sha256 {seen.sha256}")
     if "recipe" in seen.note:

@@ -18,7 +18,7 @@ from foldwright.models.af3.sampler import noise_levels
 from foldwright.verification.af3_files import compare_files
 from foldwright.verification.af3_metrics import compare_metrics
 from foldwright.verification.af3_run import Run, read_inputs, run
-from foldwright.verification.af3_templates import round_as_released
+from foldwright.verification.af3_templates import infer_noise
 from foldwright.verification.bundles import DTYPES, Bundle, Computed, Expected, Output
 from foldwright.weights import deepmind_af3
 from foldwright.weights.af3_store import network_of
@@ -32,11 +32,14 @@ PASS = "out_recycle{}/"  # every pass but the last, whose representations lie un
 def compute(bundle: Bundle, dtype: str) -> Computed:
     """Build the bundle's network, run it on the stored inputs and draws, and offer every output by its stored name."""
     config = config_of(bundle)
-    model = model_of(bundle, config).to(DTYPES[dtype])
+    inputs = read_inputs(bundle, config, DTYPES[dtype])
     stored = bundle.arrays(bundle.expected[bundle.truth], "expected")
-    round_as_released(model.trunk.template_embedder)
+    model = model_of(bundle, config).to(DTYPES[dtype])
     with torch.no_grad():
-        found = run(model, read_inputs(bundle, config, DTYPES[dtype]))
+        first = stored.get(f"{PASS.format(0)}pair_embeddings", stored.get("out/pair_embeddings"))
+        if first is not None:
+            infer_noise(model, inputs, torch.from_numpy(first))
+        found = run(model, inputs)
     outputs = {key: partial(look_up, found, make, axes) for key, (axes, make) in table_of(found).items()}
     expected = {key: array for key, array in stored.items() if not key.startswith(DRAWS)}
     for extra in (compare_metrics(bundle, found), compare_files(bundle, found)):
@@ -45,7 +48,7 @@ def compute(bundle: Bundle, dtype: str) -> Computed:
     return Computed(outputs, {}, by_step(expected))
 
 
-def _given(output: Output) -> Output:
+def _given(output: Output | None) -> Output | None:
     return output
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from foldwright.verification.af3_run import Run
 from foldwright.verification.bundles import Bundle, Output
 
 FOLDER = re.compile(r"files_sample-(\d+)")
-Pairs = dict[str, tuple[Output | None, np.ndarray]]
+Pairs = Mapping[str, tuple[Output | None, np.ndarray]]
 CENTI, DECI, MILLI = 0.005, 0.05, 0.0005  # half a unit of the last decimal
 LARGEST_PLDDT = 99.99  # as written
 
@@ -56,8 +56,10 @@ def _structure(file: Path, sample: Sample) -> Pairs:
 
 def _names(ours: ComplexStructure, theirs: ComplexStructure) -> Pairs:
     """Names as numbers, so that they compare like everything else."""
-    chains = {"chain_ids": (as_output(ordinals(ours.chain_ids)), as_numbers(ordinals(theirs.chain_ids)))}
-    return chains | {name: as_codes(getattr(ours, name), getattr(theirs, name)) for name in ("atom_names", "elements")}
+    return {
+        "chain_ids": (as_output(ordinals(ours.chain_ids)), as_numbers(ordinals(theirs.chain_ids))),
+        **{name: as_codes(getattr(ours, name), getattr(theirs, name)) for name in ("atom_names", "elements")},
+    }
 
 
 def as_codes(ours: np.ndarray, theirs: np.ndarray) -> tuple[Output, np.ndarray]:
@@ -80,12 +82,12 @@ def _summary(file: Path, sample: Sample) -> Pairs:
         ptm=scores.ptm,
         ranking_score=sample.ranking_score,
     )
-    pairs: Pairs = {
+    pairs = {
         name: (as_output(value, CENTI), as_numbers(getattr(theirs, name)))
         for name, value in vars(ours).items()
         if name != "chain_ids"
     }
-    return pairs | {"chain_ids": (as_output(ordinals(ours.chain_ids)), as_numbers(ordinals(theirs.chain_ids)))}
+    return {**pairs, "chain_ids": (as_output(ordinals(ours.chain_ids)), as_numbers(ordinals(theirs.chain_ids)))}
 
 
 def _confidences(file: Path, sample: Sample) -> Pairs:
@@ -94,8 +96,8 @@ def _confidences(file: Path, sample: Sample) -> Pairs:
     keep = sample.run.batch.tokens.mask > 0
     both = torch.outer(keep, keep)
     n = int(keep.sum())
-    contacts = output.contact_probabilities[both].view(n, n)
-    pae = output.confidence.pae[sample.number][both].view(n, n)
+    contacts = output.contact_probabilities[both].view(n, n).numpy()
+    pae = output.confidence.pae[sample.number][both].view(n, n).numpy()
     plddt = np.minimum(structure.b_factors, LARGEST_PLDDT)
     return {
         "atom_plddts": (as_output(plddt, CENTI), as_numbers(theirs.atom_plddts)),

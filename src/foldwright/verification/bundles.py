@@ -76,8 +76,9 @@ class Bundle:
 
     @property
     def name(self) -> str:
-        """The file's name without its ending."""
-        return self.path.name.removesuffix(".json").removesuffix(".bundle")
+        """The file's name without its ending; of a file with no name of its own that of its folder."""
+        name = self.path.name.removesuffix(".json").removesuffix(".bundle")
+        return self.path.resolve().parent.name if name == "bundle" else name
 
     @property
     def truth(self) -> str:

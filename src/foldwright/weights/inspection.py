@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -10,7 +11,11 @@ from typing import Any
 from foldwright.errors import InputError
 from foldwright.models.af2.config import AF2
 from foldwright.models.af2.presets import PRESETS
-from foldwright.weights import deepmind_af2, formats, openfold
+from foldwright.models.af3.presets import af3
+from foldwright.weights import deepmind_af2, deepmind_af3, formats, openfold
+from foldwright.weights.af3_records import read_records
+from foldwright.weights.af3_store import describe_records
+from foldwright.weights.catalog import AF3_PARAMETERS
 from foldwright.weights.identify import Traits
 from foldwright.weights.store import file_sha256
 from foldwright.weights.trained import Trained, find_trained
@@ -25,7 +30,7 @@ class Inspection:
     format: str
     sha256: str
     shapes: Shapes
-    traits: Traits
+    traits: Traits | str
     presets: list[str]
     compared_with: str
     faults: dict[str, list[str]]  # what is wrong -> names of arrays
@@ -60,6 +65,31 @@ def look_into(path: Path, preset: str | None = None) -> Inspection:
         compared_with=compared_with,
         faults=compare(shapes, expected_shapes(kind, compared_with, shapes)),
         note=formats.read_note(path) if kind == formats.OURS else {},
+    )
+
+
+def is_af3(path: Path, preset: str | None) -> bool:
+    """Whether this is to be read as AlphaFold 3's parameter file: by its name, or because somebody says so."""
+    return preset == AF3_PARAMETERS.name or re.fullmatch(r".*\.bin(\.zst)?(\.\d+)?", path.name) is not None
+
+
+def look_into_af3(path: Path) -> Inspection:
+    """Read the parameter file of AlphaFold 3 and compare its arrays with those of the network.
+
+    Raises:
+        InputError: not such a file.
+    """
+    shapes = {key: array.shape for key, array in read_records(path).items()}
+    info = describe_records(path)
+    return Inspection(
+        format=info.format,
+        sha256=info.sha256,
+        shapes=shapes,
+        traits="AlphaFold 3",
+        presets=[AF3_PARAMETERS.name],
+        compared_with=AF3_PARAMETERS.name,
+        faults=compare(shapes, deepmind_af3.manifest(af3())),
+        note={},
     )
 
 

@@ -44,10 +44,11 @@ def require_accepted(publication: OnRequest, file: Path) -> None:
         InputError: with the way to accept them.
     """
     if not are_accepted(publication):
+        command = f"foldwright weights import {file} --model {publication.name} --accept-terms"
         raise InputError(
-            f"the {publication.terms} have not been accepted on this machine.",
+            f"the {publication.terms} ({'; '.join(publication.conditions)}) have not been accepted on this machine.",
             file=file,
-            remedy=f"Read them, then run `foldwright weights import {file} --model {publication.name} --accept-terms`.",
+            remedy=f"If you accept them, run `{command}`.",
         )
 
 

@@ -170,7 +170,7 @@ def test_encoder_of_input_atoms_equals_the_released_one(suffix):
 @pytest.mark.shared
 def test_encoder_and_decoder_of_noisy_atoms_equal_the_released_ones():
     case, batch = Case("atom_encoder_diffusion"), stored_batch("batch_e2e.npz")
-    table = tables.atom_encoder(AtomAttention(), "diffusion") | tables.NOISY_ATOMS
+    table = {**tables.atom_encoder(AtomAttention(), "diffusion"), **tables.NOISY_ATOMS}
     encoder = filled(table, DiffusionAtomEncoder, AtomAttention(), 768, 384, 128)
     windows = encoder.condition(*case.inputs("trunk_single_cond", "trunk_pair_cond"), batch)
     kept = len(windows.mask)
