@@ -76,6 +76,21 @@ def test_import_under_a_wrong_name_is_refused(npz):
     assert not (cache_folder() / "imported").exists()
 
 
+def test_alphafold_3_is_asked_for_and_its_terms_are_shown_before_anything_is_read(tmp_path):
+    assert "forms.gle" in run("list").stdout
+    assert "cannot be fetched" in str(run("fetch", "af3").exception)
+    path = tmp_path / "af3.bin"
+    path.write_bytes(b"no parameters")
+    refused = run("import", path, "--model", "af3")
+    assert "no commercial use" in refused.stdout
+    assert "--accept-terms" in str(refused.exception)
+    damaged = run("import", path, "--model", "af3", "--accept-terms")
+    assert "ends within" in str(damaged.exception)
+    again = run("import", path, "--model", "af3")
+    assert "no commercial use" not in again.stdout
+    assert "ends within" in str(again.exception)
+
+
 def test_inspect_says_what_a_file_is(npz):
     seen = run("inspect", npz, "--arrays")
     assert seen.exit_code == 0
