@@ -51,9 +51,15 @@ class Trunk(nn.Module):
         mask = batch.tokens.mask.to(target_feat.dtype)
         pair_mask = pairs(mask)
         s, z = self.input_embedder(target_feat, batch.tokens, batch.bonds)
-        s_update, z_update = self.recycling_embedder(previous.single, previous.pair)
-        s, z = s + s_update, z + z_update
+        s, z = self.recycled(s, z, previous)
         z = z + self.template_embedder(z, batch.templates, batch.tokens.asym_id, pair_mask)
         z = self.msa_module(target_feat, z, batch.msa, pair_mask)
         s, z = self.pairformer(s, z, mask, pair_mask)
         return TrunkState(single=s, pair=z)
+
+    def recycled(
+        self, s: Float[Tensor, "*batch n c_s"], z: Float[Tensor, "*batch n n c_z"], previous: TrunkState
+    ) -> tuple[Float[Tensor, "*batch n c_s"], Float[Tensor, "*batch n n c_z"]]:
+        """What the pass before found, added (lines 8 and 11); nothing of it outlives the sum."""
+        s_update, z_update = self.recycling_embedder(previous.single, previous.pair)
+        return s + s_update, z + z_update
