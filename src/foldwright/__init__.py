@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from foldwright.version import __version__
+
 if TYPE_CHECKING:
     from foldwright.pipeline.af3_predict import ComplexPrediction, predict_complexes
     from foldwright.pipeline.predict import Prediction, predict
 
-__version__ = "0.1.0"
 __all__ = ["ComplexPrediction", "Prediction", "__version__", "predict", "predict_complexes"]
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-import foldwright
 from foldwright.chem.components import Component
 from foldwright.chem.residues import ONE_TO_THREE
 from foldwright.io.cif_text import Items, cif_text
 from foldwright.io.complex_structure import POLYMERS, ComplexStructure
+from foldwright.version import __version__
 
 _DICTIONARY = {
     "dict_location": "https://raw.githubusercontent.com/ihmwg/ModelCIF/master/dist/mmcif_ma.dic",
@@ -58,8 +58,8 @@ class ComplexDetails:
     components: Mapping[str, Component]
     bonds: Sequence[tuple[Atom, Atom]] = ()
     authors: Sequence[str] = ("Foldwright",)
-    program: tuple[str, str] = ("Foldwright", foldwright.__version__)
-    group: str = f"Foldwright {foldwright.__version__}"
+    program: tuple[str, str] = ("Foldwright", __version__)
+    group: str = f"Foldwright {__version__}"
     usage: Sequence[tuple[str, str]] = field(default=())  # kinds and texts of pdbx_data_usage
 
 

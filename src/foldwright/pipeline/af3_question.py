@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from foldwright import __version__
 from foldwright.io.complex_job import ComplexJob
 from foldwright.pipeline.af3_options import ComplexOptions
 from foldwright.pipeline.af3_plan import ComplexTask
@@ -15,6 +14,7 @@ from foldwright.pipeline.af3_searching import filters_of, question_of, searches
 from foldwright.pipeline.evidence import Evidence
 from foldwright.pipeline.question import search_digest
 from foldwright.pipeline.records import digest
+from foldwright.version import __version__
 
 WHERE = ("name", "source", "line", "seeds")  # of a job: what decides no sample
 

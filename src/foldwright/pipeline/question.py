@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import asdict, replace
 from typing import Any
 
-from foldwright import __version__
 from foldwright.io.alignment import Alignment
 from foldwright.io.job import Job
 from foldwright.pipeline.evidence import Evidence
@@ -16,6 +15,7 @@ from foldwright.pipeline.records import digest, file_sha256
 from foldwright.pipeline.results import prediction_name
 from foldwright.search.options import SearchOptions
 from foldwright.search.plan import planned_steps
+from foldwright.version import __version__
 
 
 def asked(task: Task, options: Options, search_sha256: str) -> Task:

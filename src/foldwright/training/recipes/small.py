@@ -125,7 +125,7 @@ def mini_2() -> Recipe:
 
 
 def mini_3() -> Recipe:
-    """Third stage: 96 residues, and side chains begin to count. The shipped run was stopped after 1,799 steps."""
+    """Third stage: 96 residues, and side chains begin to count."""
     second = mini_2()
     return replace(
         second,
