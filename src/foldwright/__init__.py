@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from foldwright.version import __version__
 
 if TYPE_CHECKING:
-    from foldwright.pipeline.af3_predict import ComplexPrediction, predict_complexes
+    from foldwright.pipeline.complexes.predict import ComplexPrediction, predict_complexes
     from foldwright.pipeline.predict import Prediction, predict
 
 __all__ = ["ComplexPrediction", "Prediction", "__version__", "predict", "predict_complexes"]
@@ -18,7 +18,7 @@ def __getattr__(name: str):
 
         return getattr(module, name)
     if name in ("ComplexPrediction", "predict_complexes"):
-        from foldwright.pipeline import af3_predict
+        from foldwright.pipeline.complexes import predict as module
 
-        return getattr(af3_predict, name)
+        return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

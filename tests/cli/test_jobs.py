@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from foldwright.cli.main import app
 
 TESTS = Path(__file__).parents[1]
-SAMPLES = TESTS / "io" / "job_samples"
+SAMPLES = TESTS / "io" / "complexes" / "job_samples"
 CCD = ("--ccd", str(TESTS / "oracles" / "af3" / "ccd_subset.json.gz"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from foldwright.cli.main import app
-from foldwright.pipeline.af3_plan import ComplexNetwork
+from foldwright.pipeline.complexes.plan import ComplexNetwork
 
 ORACLES = Path(__file__).parents[1] / "oracles" / "af3"
 CCD = ORACLES / "ccd_subset.json.gz"

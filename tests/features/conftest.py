@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foldwright.features.af3_msa import ChainRows, Columns
-from foldwright.io.complex_job import TemplateMapping
+from foldwright.features.af3.msa import ChainRows, Columns
+from foldwright.io.complexes.job import TemplateMapping
 
 TESTS = Path(__file__).parents[1]
 PARENTS = {"SEP": "S", "MSE": "M", "PSU": "U", "2MG": "G", "5CM": "C"}  # of the modified residues in these jobs

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from foldwright import kernels
-from foldwright.features.af3_batch import AF3Batch, batch_from_arrays
+from foldwright.features.af3.batch import AF3Batch, batch_from_arrays
 from foldwright.kernels import precision
 from foldwright.kernels.fast import Fast
 from foldwright.models.af3.config import (

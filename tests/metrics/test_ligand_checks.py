@@ -7,8 +7,8 @@ import pytest
 
 from foldwright.chem.components import Components
 from foldwright.chem.conformers import component_of_smiles, conformer
-from foldwright.io.complex_job import AtomReference
-from foldwright.io.complex_structure import PROTEIN, ComplexStructure
+from foldwright.io.complexes.job import AtomReference
+from foldwright.io.complexes.structure import PROTEIN, ComplexStructure
 from foldwright.metrics.ligand_checks import ligand_checks
 
 pytest.importorskip("rdkit")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from foldwright.errors import InputError
-from foldwright.io.complex_job import ComplexJob, Protein
+from foldwright.io.complexes.job import ComplexJob, Protein
 from foldwright.pipeline.families import AF2, AF3, ONLY_OF, family_of, refuse_others
 from foldwright.pipeline.memory import parse_bytes
 from foldwright.pipeline.seeds import all_seeds, parse_seeds, seeds_of_complexes

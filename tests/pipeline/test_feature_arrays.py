@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foldwright.features.af3_msa import MAX_ROWS
+from foldwright.features.af3.msa import MAX_ROWS
 from foldwright.pipeline.evidence import evidence_of
 from foldwright.pipeline.feature_arrays import FeatureOptions, features_of
 

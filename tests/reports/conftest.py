@@ -12,9 +12,15 @@ import torch
 from foldwright.chem.atoms import ATOM_INDEX
 from foldwright.chem.components import Component, ComponentAtoms
 from foldwright.chem.residues import ONE_TO_THREE
-from foldwright.io.af3_confidences import Confidences, SummaryConfidences, confidences_text, ranking_text, summary_text
-from foldwright.io.af3_modelcif import ComplexDetails, complex_cif_text
-from foldwright.io.complex_structure import PROTEIN, RNA, ComplexStructure
+from foldwright.io.complexes.confidences import (
+    Confidences,
+    SummaryConfidences,
+    confidences_text,
+    ranking_text,
+    summary_text,
+)
+from foldwright.io.complexes.modelcif import ComplexDetails, complex_cif_text
+from foldwright.io.complexes.structure import PROTEIN, RNA, ComplexStructure
 from foldwright.io.modelcif import ModelDetails, modelcif_text
 from foldwright.io.packed import write_packed
 from foldwright.io.pdb import pdb_text

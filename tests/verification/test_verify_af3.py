@@ -10,7 +10,7 @@ import torch
 
 from foldwright.cli.verify import compared
 from foldwright.errors import InputError
-from foldwright.features.af3_batch import batch_from_arrays
+from foldwright.features.af3.batch import batch_from_arrays
 from foldwright.verification.af3_files import as_codes
 from foldwright.verification.af3_templates import has_noise, rounding_noise, solve
 from foldwright.verification.bundles import Output, compare, read_bundle

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 if TYPE_CHECKING:
     from foldwright.chem.components import Components
     from foldwright.errors import InputError
-    from foldwright.io.complex_job import ComplexJob, ComplexJobs
+    from foldwright.io.complexes.job import ComplexJob, ComplexJobs
     from foldwright.pipeline.states import JobState
 
 COLOURS = {
@@ -147,8 +147,8 @@ def convert(
     """
     from foldwright.errors import InputError
     from foldwright.io.atomic import atomic_write
-    from foldwright.io.complex_checks import safe_job_name
-    from foldwright.io.complex_writer import alphafold3_json
+    from foldwright.io.complexes.checks import safe_job_name
+    from foldwright.io.complexes.writer import alphafold3_json
 
     jobs = read_all(file, components_of(ccd), restraints)
     is_file = out.suffix == ".json"
@@ -176,8 +176,8 @@ def components_of(ccd: Path | None) -> Components:
 def read_all(path: Path, components: Components, restraints: Path | None) -> ComplexJobs:
     """The jobs of a path; one that cannot be read at all is a fault like any other."""
     from foldwright.errors import InputError
-    from foldwright.io.complex_job import ComplexJobs, RefusedJob
-    from foldwright.io.complex_jobs import read_complex_jobs
+    from foldwright.io.complexes.job import ComplexJobs, RefusedJob
+    from foldwright.io.complexes.jobs import read_complex_jobs
 
     try:
         return read_complex_jobs(path, components, restraints)

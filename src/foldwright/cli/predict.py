@@ -245,10 +245,10 @@ def predict(
     }
     report, on_end = reporter(quiet), write_page if page else None
     if family == AF3:
-        from foldwright.pipeline.af3_estimate import complex_estimates
-        from foldwright.pipeline.af3_options import ComplexOptions
-        from foldwright.pipeline.af3_prepare import prepare_complexes
-        from foldwright.pipeline.af3_run import run_complexes
+        from foldwright.pipeline.complexes.estimate import complex_estimates
+        from foldwright.pipeline.complexes.options import ComplexOptions
+        from foldwright.pipeline.complexes.prepare import prepare_complexes
+        from foldwright.pipeline.complexes.run import run_complexes
 
         complex_options = ComplexOptions(
             **common,

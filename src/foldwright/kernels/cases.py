@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from foldwright.features.af3_batch import AtomLayout, Gather, Tokens
+from foldwright.features.af3.batch import AtomLayout, Gather, Tokens
 from foldwright.models.af2.templates import TemplatePointwiseAttention
 from foldwright.models.af3.atom_transformer import WindowAttention
 from foldwright.models.af3.config import Diffusion

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from foldwright.features.af3_batch import Tokens
+from foldwright.features.af3.batch import Tokens
 from foldwright.kernels.fast import Fast, joined
 from foldwright.models.af3.atom_transformer import WindowAttention
 from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from foldwright.features.af3_batch import AtomLayout
+from foldwright.features.af3.batch import AtomLayout
 from foldwright.kernels.fast import Fast, over_batch
 from foldwright.kernels.inplace import CopiedAtoms
 from foldwright.models.af3.atom_encoder import AtomAttentionEncoder, DiffusionAtomEncoder

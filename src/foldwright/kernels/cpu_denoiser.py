@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from foldwright.features.af3_batch import AtomLayout, Gather
+from foldwright.features.af3.batch import AtomLayout, Gather
 from foldwright.kernels.cpu_attention import PairLogits
 from foldwright.kernels.cpu_tokens import gathered_by_tokens
 from foldwright.kernels.fast import Fast, over_batch

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from foldwright.features.af3_batch import AF3Batch
+from foldwright.features.af3.batch import AF3Batch
 from foldwright.kernels.fast import AddsInPlace, Fast
 from foldwright.models.af2.evoformer import PairBlock
 from foldwright.models.af3.atom_encoder import AtomAttentionEncoder

@@ -16,8 +16,8 @@ from jaxtyping import Bool, Float, Int
 from foldwright.chem.components import Component
 from foldwright.chem.elements import METALS, covalent_radius, vdw_radius
 from foldwright.chem.ligand_shapes import LigandShape, StereoCentre, ligand_shape
-from foldwright.io.complex_job import AtomReference
-from foldwright.io.complex_structure import ComplexStructure
+from foldwright.io.complexes.job import AtomReference
+from foldwright.io.complexes.structure import ComplexStructure
 
 BOND_TOLERANCE = 0.25  # of the expected length
 CLASH_FRACTION = 0.75  # of the sum of two radii

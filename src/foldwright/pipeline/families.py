@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from foldwright.errors import InputError
-from foldwright.io.complex_job import ComplexJob
-from foldwright.io.complex_jobs import JSON, YAML
+from foldwright.io.complexes.job import ComplexJob
+from foldwright.io.complexes.jobs import JSON, YAML
 from foldwright.io.job import Job
 from foldwright.io.text import suffix
 from foldwright.models.af3.presets import PRESETS

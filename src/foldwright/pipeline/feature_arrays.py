@@ -12,17 +12,17 @@ import numpy as np
 from foldwright.errors import InputError
 from foldwright.features.af2 import Sampler, monomer_example, multimer_example
 from foldwright.features.af2_arrays import monomer_arrays, multimer_arrays
-from foldwright.features.af3 import featurise
-from foldwright.io.complex_job import ComplexJob
+from foldwright.features.af3.featurise import featurise
+from foldwright.io.complexes.job import ComplexJob
 from foldwright.io.job import Job
 from foldwright.io.jobs import collect, is_sequence
 from foldwright.io.text import suffix
 from foldwright.models.af2.presets import PRESETS
-from foldwright.pipeline.af3_options import MODEL as AF3
-from foldwright.pipeline.af3_options import check_seeds
-from foldwright.pipeline.af3_prepare import collect_complexes, dictionary
-from foldwright.pipeline.af3_searching import search_complex
 from foldwright.pipeline.choose import group_for
+from foldwright.pipeline.complexes.options import MODEL as AF3
+from foldwright.pipeline.complexes.options import check_seeds
+from foldwright.pipeline.complexes.prepare import collect_complexes, dictionary
+from foldwright.pipeline.complexes.searching import search_complex
 from foldwright.pipeline.evidence import Evidence
 from foldwright.pipeline.features import chain_features
 from foldwright.pipeline.options import GROUPS, at_least

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from foldwright.io.complex_job import AtomReference
+from foldwright.io.complexes.job import AtomReference
 from foldwright.metrics.ligand_checks import ligand_checks
 from foldwright.reports.complexes import ComplexResults, Sample
 

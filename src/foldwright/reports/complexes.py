@@ -17,8 +17,8 @@ from jaxtyping import Float
 from foldwright.chem.components import Component, Components
 from foldwright.chem.conformers import component_of_smiles
 from foldwright.errors import InputError
-from foldwright.io.complex_structure import ComplexStructure
-from foldwright.io.complex_structure import read_complex as read_atoms
+from foldwright.io.complexes.structure import ComplexStructure
+from foldwright.io.complexes.structure import read_complex as read_atoms
 from foldwright.io.packed import read_packed
 from foldwright.reports.results import Chain, Model, Results, read_json
 from foldwright.reports.skeleton import Skeleton

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 
 from foldwright.chem.residues import THREE_TO_ONE
 from foldwright.errors import InputError
-from foldwright.io.complex_structure import ComplexStructure
+from foldwright.io.complexes.structure import ComplexStructure
 from foldwright.io.packed import read_packed
 from foldwright.reports.results import PROTEIN, Chain, Place
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from foldwright.io.af3_confidences import Confidences, SummaryConfidences, read_confidences, read_summary
-from foldwright.io.complex_structure import ComplexStructure, read_complex
+from foldwright.io.complexes.confidences import Confidences, SummaryConfidences, read_confidences, read_summary
+from foldwright.io.complexes.structure import ComplexStructure, read_complex
 from foldwright.verification.af3_metrics import Sample, as_numbers, as_output, ordinals
 from foldwright.verification.af3_run import Run
 from foldwright.verification.bundles import Bundle, Output

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from foldwright.chem.elements import SYMBOLS
 from foldwright.chem.residues import RESTYPE_NAMES
-from foldwright.io.complex_structure import DNA, PROTEIN, RNA, ComplexStructure
+from foldwright.io.complexes.structure import DNA, PROTEIN, RNA, ComplexStructure
 from foldwright.metrics.af3_scores import Scores, ranking_score, scores
 from foldwright.metrics.disorder import fraction_disordered
 from foldwright.models.af3.scores import predicted_errors
-from foldwright.pipeline.af3_results import has_polymer_clash, protein_chains
+from foldwright.pipeline.complexes.results import has_polymer_clash, protein_chains
 from foldwright.verification.af3_run import Run
 from foldwright.verification.bundles import Bundle, Output
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from foldwright.errors import InputError
-from foldwright.features.af3_batch import AF3Batch, batch_from_arrays
+from foldwright.features.af3.batch import AF3Batch, batch_from_arrays
 from foldwright.models.af3.config import AF3
 from foldwright.models.af3.model import AF3Output, AlphaFold3
 from foldwright.models.af3.sampler import RecordedDraws, Step

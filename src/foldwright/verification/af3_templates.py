@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from foldwright.features.af3_batch import AF3Batch, AF3Templates
+from foldwright.features.af3.batch import AF3Batch, AF3Templates
 from foldwright.models.af3.model import AlphaFold3
 from foldwright.models.af3.templates import BACKBONE_SLOTS, TemplateEmbedder, backbone_frames, slots
 from foldwright.verification.af3_run import Inputs

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from foldwright.features.af3_batch import AF3Batch, batch_from_arrays
+from foldwright.features.af3.batch import AF3Batch, batch_from_arrays
 from foldwright.models.af3 import atom_encoder
 from foldwright.models.af3.atom_encoder import (
     AtomAttentionEncoder,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from foldwright.features.af3_batch import AF3Batch, Gather, batch_from_arrays
+from foldwright.features.af3.batch import AF3Batch, Gather, batch_from_arrays
 from foldwright.models.af3.atom_encoder import (
     AtomAttentionDecoder,
     AtomAttentionEncoder,

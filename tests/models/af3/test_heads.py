@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from foldwright.features.af3_batch import batch_from_arrays
+from foldwright.features.af3.batch import batch_from_arrays
 from foldwright.metrics.af3_scores import scores
 from foldwright.models.af3.confidence import confidence, error_centres, tokens_of_both_chains
 from foldwright.models.af3.confidence_head import ConfidenceHead

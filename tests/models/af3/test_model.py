@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from foldwright.features.af3_batch import AF3Batch, batch_from_arrays
-from foldwright.features.af3_rows import draw_rows
+from foldwright.features.af3.batch import AF3Batch, batch_from_arrays
+from foldwright.features.af3.rows import draw_rows
 from foldwright.models.af3.config import (
     AF3,
     AtomAttention,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from foldwright.features.af3_batch import AF3Batch, AF3Templates, Bonds, Gather, batch_from_arrays
+from foldwright.features.af3.batch import AF3Batch, AF3Templates, Bonds, Gather, batch_from_arrays
 from foldwright.models.af3 import templates as template_features
 from foldwright.models.af3.config import AF3, MSAModule, Pairformer, PairSizes, TemplateEmbedder
 from foldwright.models.af3.config import template_pair_sizes as template_sizes

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import one_hot, relu
 
-from foldwright.features.af3_batch import AF3Batch, AtomLayout, ReferenceAtoms
+from foldwright.features.af3.batch import AF3Batch, AtomLayout, ReferenceAtoms
 from foldwright.models.af3.atom_layout import (
     gathered,
     pairs_to_windows,

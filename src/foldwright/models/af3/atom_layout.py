@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from foldwright.features.af3_batch import AtomLayout, Gather
+from foldwright.features.af3.batch import AtomLayout, Gather
 
 
 def gathered(source: Shaped[Tensor, "*batch atoms c"], way: Gather) -> Shaped[Tensor, "*batch x y c"]:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foldwright.features.af3_batch import AtomLayout
+from foldwright.features.af3.batch import AtomLayout
 from foldwright.features.batch import TensorGroup
 from foldwright.models.af3.atom_layout import to_keys
 from foldwright.models.af3.config import AtomAttention

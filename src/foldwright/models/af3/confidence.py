@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from foldwright.features.af3_batch import Tokens
+from foldwright.features.af3.batch import Tokens
 from foldwright.metrics.ptm import closeness, tm_scale
 from foldwright.models.af3.outputs import Confidence, ConfidenceLogits
 

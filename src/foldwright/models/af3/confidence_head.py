@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foldwright.features.af3_batch import ATOMS_PER_TOKEN, AF3Batch
+from foldwright.features.af3.batch import ATOMS_PER_TOKEN, AF3Batch
 from foldwright.models.af3.config import AF3
 from foldwright.models.af3.outputs import ConfidenceLogits
 from foldwright.models.af3.pairformer import PairBlock, PairformerStack

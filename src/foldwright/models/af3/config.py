@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from foldwright.features.af3_batch import NUM_RESIDUE_TYPES
+from foldwright.features.af3.batch import NUM_RESIDUE_TYPES
 
 
 @dataclass(frozen=True, kw_only=True)

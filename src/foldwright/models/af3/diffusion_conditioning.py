@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foldwright.features.af3_batch import Tokens
+from foldwright.features.af3.batch import Tokens
 from foldwright.models.af3.config import Diffusion
 from foldwright.models.af3.fourier import FourierEmbedding
 from foldwright.nn.adaptive_norm import ScaleLayerNorm

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from foldwright.features.af3_batch import AF3MSA, NUM_RESIDUE_TYPES, AF3Batch, Bonds, Gather, Tokens
+from foldwright.features.af3.batch import AF3MSA, NUM_RESIDUE_TYPES, AF3Batch, Bonds, Gather, Tokens
 from foldwright.models.af3.atom_encoder import AtomAttentionEncoder, AtomPairEmbedder
 from foldwright.models.af3.atom_transformer import AtomTransformer
 from foldwright.models.af3.config import AF3

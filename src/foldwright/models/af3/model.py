@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from foldwright.features.af3_batch import AF3Batch
+from foldwright.features.af3.batch import AF3Batch
 from foldwright.features.batch import TensorGroup
 from foldwright.models.af3.atom_encoder import AtomPairEmbedder
 from foldwright.models.af3.atom_transformer import AtomTransformer

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from foldwright.features.af3_batch import AF3MSA
+from foldwright.features.af3.batch import AF3MSA
 from foldwright.models.af3.config import MSAModule as Sizes
 from foldwright.models.af3.pairformer import PairBlock
 from foldwright.nn.dropout import RowDropout

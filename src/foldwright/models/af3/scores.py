@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from foldwright.features.af3_batch import AF3Batch
+from foldwright.features.af3.batch import AF3Batch
 from foldwright.metrics.af3_scores import PredictedErrors
 from foldwright.models.af3.outputs import Confidence
 

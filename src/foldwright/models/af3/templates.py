@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from foldwright.features.af3_batch import NUM_RESIDUE_TYPES, AF3Templates
+from foldwright.features.af3.batch import NUM_RESIDUE_TYPES, AF3Templates
 from foldwright.geometry.rigid import Rigid
 from foldwright.models.af3.config import TemplateEmbedder as Sizes
 from foldwright.models.af3.pairformer import PairBlock

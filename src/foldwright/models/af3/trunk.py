@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foldwright.features.af3_batch import AF3Batch
+from foldwright.features.af3.batch import AF3Batch
 from foldwright.features.batch import TensorGroup
 from foldwright.models.af3.config import AF3
 from foldwright.models.af3.embed import InputEmbedder, RecyclingEmbedder

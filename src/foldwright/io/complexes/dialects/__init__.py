@@ -1,0 +1,1 @@
+"""The job files of several programs, each read into the drafts of `io/complexes/draft.py`."""

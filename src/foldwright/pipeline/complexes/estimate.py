@@ -1,0 +1,33 @@
+"""`--estimate-memory` of complexes: what every job would need, with no weights at hand and nothing begun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from foldwright.errors import InputError
+from foldwright.features.af3.featurise import prepare
+from foldwright.pipeline.complexes.fit import load_of, room
+from foldwright.pipeline.complexes.options import MODEL, ComplexOptions
+from foldwright.pipeline.complexes.prepare import ComplexInputs, collect_complexes, dictionary
+from foldwright.pipeline.memory import gigabytes
+from foldwright.pipeline.prepare import find_device
+from foldwright.pipeline.results import FailedJob
+
+
+def complex_estimates(inputs: ComplexInputs, options: ComplexOptions) -> Iterator[str | FailedJob]:
+    """A line for each job with the estimated peak, one sample at a time and all at once, and what is free."""
+    device = find_device(options.device)
+    free, config, components = room(device, options), options.config(), dictionary(options.components)
+    jobs, failures = collect_complexes(inputs, components)
+    yield from failures
+    for job in jobs:
+        try:
+            table = prepare(job, components).table
+        except InputError as error:
+            yield FailedJob(job=job.name, error=error)
+            continue
+        load = load_of(config, table, device, options.precision)
+        least, most = (load.peak_bytes(count) for count in (1, config.sampling.num_samples))
+        fits = "fits" if least <= free else f"too large: {load.largest_fitting(free)} would fit"
+        size = f"{gigabytes(least)} to {gigabytes(most)} of {gigabytes(free)} free"
+        yield f"{job.name} {len(table)} tokens {MODEL} {size}: {fits}"
