@@ -4,7 +4,7 @@ import torch
 from inputs import real_mask
 from torch import Tensor
 
-from foldwright.features.af3_batch import (
+from foldwright.features.af3.batch import (
     AF3MSA,
     ATOMS_PER_TOKEN,
     AF3Batch,
