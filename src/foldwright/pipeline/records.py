@@ -58,10 +58,10 @@ def read_json(path: Path) -> Any:
         return None
 
 
-def versions() -> dict[str, str]:
-    """Which programs made a result."""
+def versions(*more: str) -> dict[str, str]:
+    """Which programs made a result, these libraries among them."""
     found = {"foldwright": foldwright.__version__, "python": platform.python_version()}
-    for name in RECORDED:
+    for name in (*RECORDED, *more):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -108,7 +108,7 @@ class ComplexWriter:
             "warnings": self.searched.warnings,
             "components": {"source": self.task.components.source, "date": str(self.task.components.date or "")},
             "options": self.plan.options,
-            "versions": versions(),
+            "versions": versions("rdkit", "biotite"),
         }
 
     def execution_record(self) -> dict[str, Any]:
