@@ -51,7 +51,10 @@ def molecule_of_smiles(smiles: str) -> "Mol":
     """
     chem = _chem()
     with silent_rdkit():
-        found = chem.MolFromSmiles(smiles)
+        try:
+            found = chem.MolFromSmiles(smiles)
+        except Exception as error:  # the binding raises several kinds for text it cannot take
+            raise InputError(f"RDKit cannot read the SMILES {smiles!r}: {error}.", field="smiles") from error
         if found is None or not found.GetNumAtoms():
             raise InputError(f"RDKit cannot read the SMILES {smiles!r}: {_complaint(smiles)}.", field="smiles")
         found = chem.AddHs(found)

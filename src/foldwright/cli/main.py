@@ -102,7 +102,7 @@ def _foldwright(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """AlphaFold 2 in PyTorch: protein structures from sequences and alignments."""
+    """AlphaFold 2 and 3 in PyTorch: structures from sequences, alignments and jobs of any molecules."""
 
 
 def main() -> None:

@@ -148,7 +148,7 @@ def predict(
         Path | None, Option(help="Folder with the PDB's mmCIF files. Default: the one among the databases.")
     ] = None,
     max_template_date: Annotated[
-        str | None, Option(metavar="YYYY-MM-DD", help="Take no template that was released later.")
+        str | None, Option(metavar="YYYY-MM-DD", help="Take no template that was released later. af3: 2021-09-30.")
     ] = None,
     relax: Annotated[
         str, Option(help="Relieve clashes by restrained minimisation: of the best prediction, all or none.")

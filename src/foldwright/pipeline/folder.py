@@ -102,5 +102,5 @@ def explain(error: BaseException) -> str:
     if isinstance(error, InputError):
         return str(error)
     if is_out_of_memory(error):
-        return "the memory ran out. Fewer rows (--max-msa), bfloat16, or a machine with more memory would help."
+        return "the memory ran out. Fewer rows of the alignment, bfloat16, or a machine with more memory would help."
     return f"{type(error).__name__}: {error}"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from string import ascii_letters, digits
 
 from foldwright.chem.components import Component, Components
+from foldwright.chem.molecules import molecule_of_smiles
 from foldwright.chem.residues import ONE_TO_THREE
 from foldwright.errors import InputError
 from foldwright.io.complexes.alignments import check_alignments
@@ -152,31 +153,14 @@ def _check_code(draft: Draft, place: Place, code: str, components: Mapping[str, 
 def _check_ligand(draft: Draft, i: int, entity: Ligand, components: Mapping[str, Component] | None) -> None:
     place = ("entities", i)
     if entity.smiles is not None:
-        fault = _fault_of_smiles(entity.smiles)
-        if fault:
-            draft.refuse((*place, "smiles"), fault, "Write a SMILES string that RDKit reads.")
+        try:
+            molecule_of_smiles(entity.smiles)
+        except InputError as error:
+            draft.refuse((*place, "smiles"), error.message, error.remedy or "Write the SMILES string of a molecule.")
     elif not entity.ccd_codes:
         draft.refuse((*place, "ccd_codes"), "the ligand has no components.", "Give at least one code.")
     for k, code in enumerate(entity.ccd_codes):
         _check_code(draft, (*place, "ccd_codes", k), code, components)
-
-
-def _fault_of_smiles(smiles: str) -> str | None:
-    """Why RDKit cannot read it; None where it can, or where RDKit is not installed."""
-    if not smiles.strip():
-        return "the SMILES string is empty."
-    try:
-        from rdkit import Chem, rdBase
-    except ImportError:
-        return None
-    with rdBase.BlockLogs():
-        try:
-            molecule = Chem.MolFromSmiles(smiles)
-        except Exception as error:  # the binding raises several kinds for text it cannot take
-            return f"RDKit cannot read the SMILES string: {error}."
-    if molecule is None:
-        return f'"{smiles[:60]}" is no SMILES string of a possible molecule.'
-    return None if molecule.GetNumAtoms() else "the SMILES string has no atoms."
 
 
 def _check_bonds(draft: Draft, components: Mapping[str, Component] | None) -> None:

@@ -11,6 +11,7 @@ from foldwright.errors import InputError
 from foldwright.features.af3.featurise import prepare
 from foldwright.io.a3m import write_a3m
 from foldwright.io.complexes.checks import safe_job_name
+from foldwright.io.complexes.dialects.parts import DEFAULT_SEED
 from foldwright.io.complexes.job import ComplexJob, Protein
 from foldwright.io.complexes.jobs import read_complex_jobs
 from foldwright.io.job import ChainInput, Job, chain_id
@@ -105,7 +106,7 @@ def protein_job(sequence: str, name: str = "query") -> ComplexJob:
     """A job from letters alone; chains are separated by `:`."""
     parts = dict.fromkeys(part.upper() for part in sequence.split(":"))
     ids = {part: tuple(chain_id(i) for i, p in enumerate(sequence.upper().split(":")) if p == part) for part in parts}
-    return ComplexJob(name, tuple(Protein(ids[part], part) for part in parts), (0,))
+    return ComplexJob(name, tuple(Protein(ids[part], part) for part in parts), (DEFAULT_SEED,))
 
 
 def complex_of(job: Job) -> ComplexJob:
@@ -114,7 +115,7 @@ def complex_of(job: Job) -> ComplexJob:
     for name, chain in zip(job.chain_ids, job.chains, strict=True):
         copies.setdefault(chain, []).append(name)
     proteins = (_protein(tuple(ids), chain) for chain, ids in copies.items())
-    return ComplexJob(job.name, tuple(proteins), (0,), source=job.source, line=job.line)
+    return ComplexJob(job.name, tuple(proteins), (DEFAULT_SEED,), source=job.source, line=job.line)
 
 
 def _protein(ids: tuple[str, ...], chain: ChainInput) -> Protein:
