@@ -27,7 +27,9 @@ def complex_estimates(inputs: ComplexInputs, options: ComplexOptions) -> Iterato
             yield FailedJob(job=job.name, error=error)
             continue
         load = load_of(config, table, device, options.precision)
-        least, most = (load.peak_bytes(count) for count in (1, config.sampling.num_samples))
+        together = config.sampling.num_samples
+        least, most = load.peak_bytes(1), load.peak_bytes(together)
         fits = "fits" if least <= free else f"too large: {load.largest_fitting(free)} would fit"
-        size = f"{gigabytes(least)} to {gigabytes(most)} of {gigabytes(free)} free"
+        several = f" ({gigabytes(most)} with {together} samples together)" if together > 1 else ""
+        size = f"{gigabytes(least)}{several} of {gigabytes(free)} free"
         yield f"{job.name} {len(table)} tokens {MODEL} {size}: {fits}"
