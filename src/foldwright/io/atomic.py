@@ -2,9 +2,9 @@
 
 import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,10 +22,12 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     Folders are made as needed. Raises InputError if the place cannot be written.
     """
     path = Path(path)
-    with _named_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
+    # Named before it is made, so that an interrupt at any moment finds what to remove.
+    name = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
     try:
+        with _named_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         encoding = None if "b" in mode else "utf-8"
         with _named_errors(path, _NO_ROOM), os.fdopen(handle, mode, encoding=encoding) as file:
             yield file
@@ -35,7 +37,8 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
             os.chmod(name, _permissions(path))
             os.replace(name, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        with suppress(OSError):  # it may never have been made
+            name.unlink()
         raise
 
 

@@ -4,10 +4,11 @@ import datetime
 import json
 import os
 import re
+import shutil
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from foldwright.errors import InputError
 from foldwright.io.cache_folder import cache_folder
@@ -101,7 +102,8 @@ def _unpack_one(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> 
         return target
     part = target.with_name(target.name + ".part")
     try:
-        tar.extract(member.replace(name=part.name, mode=0o644, deep=False), target.parent, filter="data")
+        with part.open("wb") as file:
+            shutil.copyfileobj(cast(IO[bytes], tar.extractfile(member)), file)
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import tarfile
 
 import pytest
 
@@ -143,12 +144,22 @@ def test_a_folder_that_an_archive_brings_is_not_nested(publisher, tmp_path, tar_
     assert sorted(path.name for path in found.iterdir()) == ["1abc.cif", "2xyz.cif"]
 
 
-def test_an_archive_cannot_write_outside_its_folder(publisher, tmp_path, tar_of):
+@pytest.mark.parametrize("has_guard", [True, False])  # tarfile's own came with Python 3.11.4
+def test_an_archive_cannot_write_outside_its_folder(publisher, tmp_path, tar_of, monkeypatch, has_guard):
+    if not has_guard:
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
     publisher.files["m.tar.gz"] = tar_of(**{"..__..__evilDOTcif": b"data"})
     with pytest.raises(InputError, match="cannot be unpacked"):
         fetch(publisher.release("pdb_mmcif", "mmcif_files", "m.tar.gz"), tmp_path / "folder")
     assert not list(tmp_path.rglob("evil.cif"))
     assert not (tmp_path / "folder" / "mmcif_files").exists()
+
+
+def test_archives_are_unpacked_by_pythons_without_a_guard_of_their_own(publisher, tmp_path, tar_of, monkeypatch):
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    publisher.files["m.tar.gz"] = tar_of(mmcif_files__ab__1abcDOTcif=b"data_1ABC")
+    fetch(publisher.release("pdb_mmcif", "mmcif_files", "m.tar.gz"), tmp_path)
+    assert [path.read_bytes() for path in tmp_path.rglob("1abc.cif")] == [b"data_1ABC"]
 
 
 def test_a_wrong_check_sum_behind_an_archive_is_not_overlooked(publisher, tmp_path, tar_of):
