@@ -1,6 +1,6 @@
 """Attention layers for inference on a CPU: a few rows at a time, from normalisation to output, within the cache."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -33,9 +33,12 @@ class PairLogits(Fast):
         """The bias of all rows, [1 h n n], written head by head without a transposing copy."""
         n, c = z.shape[1:]
         b = z.new_empty(linear.out_features, len(z), n)
-        for rows in self.pieces(len(z), n * c * z.element_size()):
+
+        def project(rows: slice) -> None:
             y = normalised(z[rows], norm, z.dtype).flatten(0, 1)
             b[:, rows] = (linear.weight @ y.t()).unflatten(1, (-1, n))
+
+        self.each_piece(len(z), n * c * z.element_size(), project)
         return b[None]
 
 
@@ -49,27 +52,26 @@ class CPUAttention(PairLogits):
     def each_row(self, x: Tensor, mask: Tensor, b: Tensor | None) -> Tensor:
         """Gated self-attention along the rows of x [r l c], with logits b [1 h l l] common to them."""
         out = torch.empty_like(x, memory_format=torch.contiguous_format)
-        for rows, o in self.gathered_rows(x, mask, b):
-            linear_into(out[rows].flatten(0, 1), o, self.core.out)
+        self.gather_rows(x, mask, b, lambda rows, o: linear_into(out[rows].flatten(0, 1), o, self.core.out))
         return out
 
-    def gathered_rows(self, x: Tensor, mask: Tensor, b: Tensor | None) -> Iterator[tuple[slice, Tensor]]:
-        """Ranges of rows, and what each of their positions gathered, [rows·l h·c]."""
+    def gather_rows(self, x: Tensor, mask: Tensor, b: Tensor | None, write: Callable[[slice, Tensor], None]) -> None:
+        """Hands on ranges of rows, and what each of their positions gathered, [rows·l h·c]."""
         dtype = self.product_dtype or x.dtype
         core, length = self.core, x.shape[1]
         assert core.gate is not None
         weight = stacked_weights(core.query, core.key, core.value, core.gate, dtype=dtype)
         gate_bias = None if core.gate.bias is None else core.gate.bias.to(dtype).view(core.heads, -1)
         logits = RowLogits(mask, b, dtype)
-        pieces = list(self.pieces(len(x), length * len(weight) * dtype.itemsize))
-        buffer = x.new_empty(pieces[0].stop * length, len(weight), dtype=dtype)  # written again by every piece
-        for rows in pieces:
-            y = normalised(x[rows], self.norm, dtype).flatten(0, 1)
-            projected = torch.mm(y, weight.t(), out=buffer[: len(y)])
+
+        def attend(rows: slice) -> None:
+            projected = normalised(x[rows], self.norm, dtype).flatten(0, 1) @ weight.t()
             q, k, v, g = projected.unflatten(-1, (4, core.heads, -1)).unflatten(0, (-1, length)).unbind(-3)
             o = logits.attend(q, k, v, rows)
             o.mul_((g if gate_bias is None else g.add_(gate_bias)).sigmoid_())
-            yield rows, o.flatten(2).flatten(0, 1)
+            write(rows, o.flatten(2).flatten(0, 1))
+
+        self.each_piece(len(x), length * len(weight) * dtype.itemsize, attend)
 
 
 class RowLogits:
@@ -131,9 +133,12 @@ class CPUTriangleAttention(AddsInPlace, CPUAttention):
 
     def _one_onto(self, z: Tensor, mask: Tensor) -> None:
         z, mask, b = self.turned(z, mask)
-        for rows, o in self.gathered_rows(z, mask, b):
+
+        def add(rows: slice, o: Tensor) -> None:
             part = z[rows]
             linear_onto(part.view(-1, part.shape[-1]) if part.is_contiguous() else part, o, self.core.out)
+
+        self.gather_rows(z, mask, b, add)
 
     def turned(self, z: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pairs and mask, the attended axis last, and the logits of all rows."""

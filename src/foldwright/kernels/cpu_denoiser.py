@@ -80,9 +80,12 @@ class CPUWindowAttention(Fast, WindowAttention):
         """What the queries of each window [s 32 c] take of the atoms [atoms c] around it."""
         out = torch.empty_like(q)
         num_keys, c = layout.keys.indices.shape[-1], q.shape[-1]
-        for some in self.pieces(len(q), 4 * num_keys * c * q.element_size()):
+
+        def attend(some: slice) -> None:
             around = Gather(indices=layout.keys.indices[some], mask=layout.keys.mask[some])
             heads = (self.core.split(x) for x in (q[some], gathered(k, around), gathered(v, around)))
             o = torch.nn.functional.scaled_dot_product_attention(*heads, attn_mask=bias[some])
             out[some] = o.transpose(1, 2).flatten(-2)
+
+        self.each_piece(len(q), 4 * num_keys * c * q.element_size(), attend)
         return out

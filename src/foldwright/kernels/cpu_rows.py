@@ -1,6 +1,6 @@
 """Transitions and the outer product mean for inference on a CPU, a few positions at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from itertools import product
 from math import isqrt
 
@@ -17,6 +17,7 @@ from foldwright.kernels.fast import (
     stacked_biases,
     stacked_weights,
 )
+from foldwright.kernels.spread import spread
 from foldwright.nn.adaptive_norm import ConditionedTransition
 from foldwright.nn.outer_product import OuterProductMean
 from foldwright.nn.transition import SwiGLUTransition, Transition
@@ -35,9 +36,12 @@ class CPUTransition(Fast, Transition):
         weight, bias = self.expand.weight.to(dtype), self.expand.bias.to(dtype)
         rows = x.reshape(-1, x.shape[-1])
         out = torch.empty_like(rows)
-        for some in self.pieces(len(rows), len(weight) * dtype.itemsize):
+
+        def widen(some: slice) -> None:
             y = torch.nn.functional.linear(normalised(rows[some], self.norm, dtype), weight, bias)
             linear_into(out[some], y.relu_(), self.contract)
+
+        self.each_piece(len(rows), len(weight) * dtype.itemsize, widen)
         return out.view_as(x)
 
 
@@ -52,21 +56,22 @@ class CPUSwiGLUTransition(AddsInPlace, SwiGLUTransition):
             return super().positions(x)
         rows = x.reshape(-1, x.shape[-1])
         out = torch.empty_like(rows)
-        for some, wide in self._widened(rows):
-            linear_into(out[some], wide, self.contract)
+        self._widen(rows, lambda some, wide: linear_into(out[some], wide, self.contract))
         return out.view(x.shape)
 
     def add_to(self, x: Tensor, *rest: Tensor) -> Tensor:
         """The positions with their update."""
         rows = x.view(-1, x.shape[-1])
-        for some, wide in self._widened(rows):
-            linear_onto(rows[some], wide, self.contract)
+        self._widen(rows, lambda some, wide: linear_onto(rows[some], wide, self.contract))
         return x
 
-    def _widened(self, rows: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    def _widen(self, rows: Tensor, write: Callable[[slice, Tensor], None]) -> None:
         dtype = self.product_dtype or rows.dtype
-        for some in self.pieces(len(rows), 2 * self.gate.out_features * dtype.itemsize):
-            yield some, widened(normalised(rows[some], self.norm, dtype), self)
+
+        def widen(some: slice) -> None:
+            write(some, widened(normalised(rows[some], self.norm, dtype), self))
+
+        self.each_piece(len(rows), 2 * self.gate.out_features * dtype.itemsize, widen)
 
 
 class CPUConditionedTransition(Fast, ConditionedTransition):
@@ -80,8 +85,11 @@ class CPUConditionedTransition(Fast, ConditionedTransition):
             return super().positions(a)
         rows = a.reshape(-1, a.shape[-1])
         out = torch.empty_like(rows)
-        for some in self.pieces(len(rows), 2 * self.gate.out_features * a.element_size()):
-            linear_into(out[some], widened(rows[some], self), self.contract)
+        self.each_piece(
+            len(rows),
+            2 * self.gate.out_features * a.element_size(),
+            lambda some: linear_into(out[some], widened(rows[some], self), self.contract),
+        )
         return out.view(a.shape)
 
 
@@ -107,17 +115,21 @@ class CPUOuterProductMean(Fast, OuterProductMean):
         weight, bias = self.out.weight.to(a.dtype).t(), self.out.bias.to(a.dtype)
         rows = torch.mm(mask.t(), mask).add_(1e-3)[..., None]
         out = m.new_empty(n, n, len(bias))
-        for i, j in self._squares(n, c * c * a.element_size()):
+
+        def project(square: tuple[slice, slice]) -> None:
+            i, j = square
             outer = (a[:, i].flatten(1).t() @ b[:, j].flatten(1)).unflatten(0, (-1, c)).unflatten(2, (-1, c))
             pairs = torch.addmm(bias, outer.transpose(1, 2).reshape(-1, c * c), weight)
             torch.div(pairs.view(out[i, j].shape), rows[i, j], out=out[i, j])
+
+        spread(project, self._squares(n, c * c * a.element_size()))
         return out
 
-    def _squares(self, n: int, pair_bytes: int) -> Iterator[tuple[slice, slice]]:
+    def _squares(self, n: int, pair_bytes: int) -> list[tuple[slice, slice]]:
         """Squares that cover all pairs. The product writes much and reads little: a quarter of a piece stays cached."""
-        side = max(1, isqrt(self.piece_bytes // 4 // pair_bytes))
+        side = max(1, isqrt(self.piece_bytes // 4 // torch.get_num_threads() // pair_bytes))
         some = list(self.pieces(n, self.piece_bytes // side))
-        return product(some, some)
+        return list(product(some, some))
 
     def _masked_sides(self, m: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Left and right projections [s n c]."""
@@ -125,9 +137,12 @@ class CPUOuterProductMean(Fast, OuterProductMean):
         weight = stacked_weights(self.left, self.right, dtype=dtype)
         bias = stacked_biases(self.left, self.right, dtype=dtype)
         a, b = (m.new_empty(*mask.shape, self.left.out_features, dtype=dtype) for _ in range(2))
-        for some in self.pieces(len(m), m[0].nbytes):
+
+        def project(some: slice) -> None:
             sides = torch.nn.functional.linear(normalised(m[some], self.norm, dtype), weight, bias)
             left, right = sides.unflatten(-1, (2, -1)).unbind(-2)
             torch.mul(left, mask[some, :, None].to(dtype), out=a[some])
             torch.mul(right, mask[some, :, None].to(dtype), out=b[some])
+
+        self.each_piece(len(m), m[0].nbytes, project)
         return a, b

@@ -62,10 +62,13 @@ class CPUMSAPairWeightedAveraging(PairLogits, MSAPairWeightedAveraging):
         w = torch.softmax(logits, dim=-1).to(dtype)
         weight, n = stacked_weights(self.value, self.gate, dtype=dtype), m.shape[1]
         out = torch.empty_like(m, memory_format=torch.contiguous_format)
-        for rows in self.pieces(len(m), 2 * n * len(weight) * dtype.itemsize):
+
+        def average(rows: slice) -> None:
             y = normalised(m[rows], self.norm, dtype)
             v, gate = (y @ weight.t()).unflatten(-1, (2, self.heads, -1)).unbind(-3)
             columns = v.permute(2, 1, 0, 3)  # [h n rows c]
             o = torch.bmm(w, columns.flatten(2)).view(columns.shape).permute(2, 1, 0, 3)
             linear_into(out[rows].flatten(0, 1), gate.sigmoid_().mul(o).flatten(2).flatten(0, 1), self.out)
+
+        self.each_piece(len(m), 2 * n * len(weight) * dtype.itemsize, average)
         return out

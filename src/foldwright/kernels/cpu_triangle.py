@@ -1,6 +1,6 @@
 """Triangle multiplication for inference on a CPU: channels first, so that the product is a plain batched one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -21,6 +21,8 @@ from foldwright.nn.triangle import (
     TriangleMultiplicationOutgoing,
 )
 
+Write = Callable[[slice, Tensor, Tensor], object]
+
 
 class CPUTriangleMultiplication(AddsInPlace, TriangleMultiplication):
     """Both directions: the projections write [c n n] themselves, and the output reads it a few rows at a time."""
@@ -39,22 +41,23 @@ class CPUTriangleMultiplication(AddsInPlace, TriangleMultiplication):
 
     def _one(self, z: Tensor, mask: Tensor) -> Tensor:
         out = torch.empty_like(z, memory_format=torch.contiguous_format)
-        for some, edges, gate in self._updates(z, mask):
-            torch.mul(edges, gate, out=out.view(-1, z.shape[-1])[some])
+        rows = out.view(-1, z.shape[-1])
+        self._update(z, mask, lambda some, edges, gate: torch.mul(edges, gate, out=rows[some]))
         return out
 
     def _one_onto(self, z: Tensor, mask: Tensor) -> None:
-        for some, edges, gate in self._updates(z, mask):
-            z.view(-1, z.shape[-1])[some].addcmul_(edges, gate)
+        rows = z.view(-1, z.shape[-1])
+        self._update(z, mask, lambda some, edges, gate: rows[some].addcmul_(edges, gate))
 
-    def _updates(self, z: Tensor, mask: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
-        """Ranges of positions, and the two factors of their update."""
+    def _update(self, z: Tensor, mask: Tensor, write: Write) -> None:
+        """Hands on ranges of positions, and the two factors of their update."""
         n = len(z)
         positions = z.reshape(n * n, -1)
         a, b = self._gated_edges(positions, mask.reshape(-1)).unflatten(-1, (n, n))
-        x = self.channels_first_product(a, b)
+        x = torch.empty_like(a)
+        self.each_piece(len(x), x[0].nbytes, lambda some: self.channels_first_product(a[some], b[some], x[some]))
         del a, b
-        yield from self._output(positions, x.flatten(1))
+        self._output(positions, x.flatten(1), write)
 
     def _gated_edges(self, z: Tensor, mask: Tensor) -> Tensor:
         """Left and right edges [2 c n·n], gated and masked."""
@@ -65,28 +68,34 @@ class CPUTriangleMultiplication(AddsInPlace, TriangleMultiplication):
         half = len(weight) // 2
         edges = z.new_empty(half, len(z), dtype=dtype)
         mask = mask.to(dtype)
-        for some in self.pieces(len(z), len(weight) * dtype.itemsize):
+
+        def project(some: slice) -> None:
             p = plus_product(bias, weight, normalised(z[some], self.norm, dtype).t())
             gate = p[:half].sigmoid_().mul_(mask[some])
             torch.mul(p[half:], gate, out=edges[:, some])
+
+        self.each_piece(len(z), len(weight) * dtype.itemsize, project)
         return edges.unflatten(0, (2, -1))
 
-    def channels_first_product(self, a: Tensor, b: Tensor) -> Tensor:
-        """The sum over third corners of [c n n] edges."""
+    def channels_first_product(self, a: Tensor, b: Tensor, out: Tensor) -> None:
+        """The sum over third corners of [c n n] edges, written to `out`."""
         raise NotImplementedError
 
-    def _output(self, z: Tensor, x: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    def _output(self, z: Tensor, x: Tensor, write: Write) -> None:
         """Normalises x [c n·n] over its channels and projects it; beside it the gate that z [n·n c_z] opens."""
         dtype = self.product_dtype or z.dtype
         # The scale of the normalisation goes into the weights, its offset into the bias.
         weight = (self.out.weight * self.center_norm.weight).to(dtype).t()
         bias = torch.mv(self.out.weight, self.center_norm.bias)
         bias = (bias if self.out.bias is None else bias + self.out.bias).to(dtype)
-        for some in self.pieces(len(z), 4 * z.shape[1] * z.element_size()):
+
+        def project(some: slice) -> None:
             gate = z.new_empty(z[some].shape)
             linear_into(gate, normalised(z[some], self.norm, dtype), self.gate)
             centre = _standardised(x[:, some].to(z.dtype), self.center_norm.eps).to(dtype)
-            yield some, torch.addmm(bias, centre.t(), weight).to(z.dtype), gate.sigmoid_()
+            write(some, torch.addmm(bias, centre.t(), weight).to(z.dtype), gate.sigmoid_())
+
+        self.each_piece(len(z), 4 * z.shape[1] * z.element_size(), project)
 
 
 def _standardised(x: Tensor, eps: float) -> Tensor:
@@ -102,14 +111,14 @@ def _standardised(x: Tensor, eps: float) -> Tensor:
 class CPUTriangleMultiplicationOutgoing(CPUTriangleMultiplication, TriangleMultiplicationOutgoing):
     """AF2 Suppl. Alg. 11, channels first."""
 
-    def channels_first_product(self, a: Tensor, b: Tensor) -> Tensor:
+    def channels_first_product(self, a: Tensor, b: Tensor, out: Tensor) -> None:
         """The sum over k of a_ik b_jk."""
-        return torch.bmm(a, b.transpose(1, 2))
+        torch.bmm(a, b.transpose(1, 2), out=out)
 
 
 class CPUTriangleMultiplicationIncoming(CPUTriangleMultiplication, TriangleMultiplicationIncoming):
     """AF2 Suppl. Alg. 12, channels first."""
 
-    def channels_first_product(self, a: Tensor, b: Tensor) -> Tensor:
+    def channels_first_product(self, a: Tensor, b: Tensor, out: Tensor) -> None:
         """The sum over k of a_kj b_ki."""
-        return torch.bmm(b.transpose(1, 2), a)
+        torch.bmm(b.transpose(1, 2), a, out=out)

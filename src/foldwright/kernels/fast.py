@@ -1,12 +1,16 @@
 """What every fast layer knows besides its equation: the size of a piece and the type of its matrix products."""
 
 from collections.abc import Callable, Iterator
+from math import ceil
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from foldwright.kernels.spread import spread
+
 MEBIBYTE = 1 << 20
+SMALLEST_SHARE = MEBIBYTE  # with less for each thread, products are too small
 
 
 class Fast:
@@ -24,6 +28,19 @@ class Fast:
         """Ranges that cover `total` items, as many at a time as the piece holds."""
         step = max(1, min(total, self.piece_bytes // bytes_each))
         return (slice(start, start + step) for start in range(0, total, step))
+
+    def each_piece(self, total: int, bytes_each: int, work: Callable[[slice], None]) -> None:
+        """`work` on ranges that cover `total` items; those under way at once are together as large as the piece."""
+        spread(work, self.shares(total, bytes_each))
+
+    def shares(self, total: int, bytes_each: int) -> list[slice]:
+        """Ranges that cover `total` items, as many for every thread."""
+        threads = torch.get_num_threads()
+        if total * bytes_each < threads * SMALLEST_SHARE:
+            threads = 1
+        rounds = ceil(total * bytes_each / self.piece_bytes)
+        step = ceil(total / (rounds * threads))
+        return [slice(start, min(start + step, total)) for start in range(0, total, step)]
 
 
 def become(layer: Any, kind: type) -> None:
