@@ -44,7 +44,7 @@ def test_monomer_reading_equals_deepmind(oracle, name):
 @pytest.mark.parametrize(
     ("name", "outputs"),
     [
-        ("multimer_v3", "multimer_v3_derived"),  # derived/* of multimer_v3_outputs_f64.npz
+        ("multimer_small", "multimer_v3_derived"),  # the inputs of multimer_v3; derived/* of its outputs
         pytest.param("multimer_v3_notempl", "multimer_v3_notempl_outputs_f64", marks=pytest.mark.shared),
     ],
 )

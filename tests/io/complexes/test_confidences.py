@@ -1,4 +1,4 @@
-"""Files: ../shared/oracles/af3/{e2e,single}/files_sample-0, and the released program's arrays of the same structure."""
+"""Files: oracles/af3/{e2e,single}/files_sample-0, and in oracles/af3/files the arrays that they were written from."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,8 @@ from foldwright.io.complexes.confidences import (
 from foldwright.io.pae import read_pae
 from foldwright.metrics.af3_scores import PredictedErrors, Scores, ranking_score, scores
 
-STORED = Path(__file__).parents[2] / "oracles" / "af3" / "files"
+ORACLES = Path(__file__).parents[2] / "oracles" / "af3"
+ARRAYS = ORACLES / "files"
 JOBS = ("e2e", "single")
 
 
@@ -26,11 +27,12 @@ class Job:
     """One structure of the released program."""
 
     def __init__(self, name: str):
-        with np.load(STORED / f"{name}.npz") as arrays:
+        with np.load(ARRAYS / f"{name}.npz") as arrays:
             self.arrays = dict(arrays)
-        self.metadata = json.loads((STORED / f"{name}_metadata.json").read_text())
+        self.metadata = json.loads((ARRAYS / f"{name}_metadata.json").read_text())
+        written = ORACLES / name / "files_sample-0" / f"{name}_seed-11_sample-0"
         self.text, self.summary = (
-            (STORED / f"{name}_{kind}.json").read_text() for kind in ("confidences", "summary_confidences")
+            Path(f"{written}_{kind}.json").read_text() for kind in ("confidences", "summary_confidences")
         )
 
     def __getitem__(self, name: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Structure files: ../shared/oracles/af3/{e2e,single}/files_sample-0, as the released program wrote them."""
+"""Structure files: oracles/af3/{e2e,single}/files_sample-0, as the released program wrote them."""
 
 from pathlib import Path
 
@@ -27,14 +27,18 @@ def components():
     return Components.read(ORACLES / "ccd_subset.json.gz")
 
 
+def released_file(name: str) -> Path:
+    return ORACLES / name / "files_sample-0" / f"{name}_seed-11_sample-0_model.cif"
+
+
 @pytest.fixture(params=["e2e", "single"])
 def released(request):
-    return ORACLES / "files" / f"{request.param}_model.cif"
+    return released_file(request.param)
 
 
 def details(file: Path, components: Components) -> ComplexDetails:
     """What the released program knew when it wrote a file."""
-    name = file.name.removesuffix("_model.cif")
+    name = file.name.partition("_")[0]
     job = read_complex_jobs(ORACLES / "inputs" / f"{name}.json", components).jobs[0]
     residues = [residue for chain in prepare(job, components).table.chains for residue in chain.residues]
     group = gemmi.cif.read(str(file)).sole_block().find_value("_ma_model_list.model_group_name")
@@ -55,7 +59,7 @@ def test_a_structure_file_is_the_released_programs_byte_for_byte(released, compo
 
 
 def test_every_kind_of_molecule_is_read(components):
-    structure = read_complex(ORACLES / "files" / "e2e_model.cif")
+    structure = read_complex(released_file("e2e"))
     types = dict(zip(structure.chain_ids.tolist(), structure.chain_types.tolist(), strict=True))
     assert types == {"A": PROTEIN, "B": PROTEIN, "R": RNA, "G": "non-polymer", "L": "non-polymer", "M": "non-polymer"}
     assert len(structure.residue_starts) == 30
@@ -76,7 +80,7 @@ def test_other_programs_open_it(released, components, tmp_path):
 
 
 def test_our_own_files_say_who_made_them_and_on_what_terms(components):
-    file = ORACLES / "files" / "single_model.cif"
+    file = released_file("single")
     text = complex_cif_text(
         read_complex(file),
         ComplexDetails(name="x", components=components, usage=[("license", "on these terms"), ("disclaimer", "none")]),

@@ -1,6 +1,6 @@
 """Complexes from job files to AlphaFold 3's folders, with a small network of generated parameters.
 
-Jobs: ../shared/oracles/af3/inputs; files of the released program: ../shared/oracles/af3/{e2e,single}/files_sample-0.
+Jobs: oracles/af3/inputs; files of the released program: oracles/af3/{e2e,single}/files_sample-0.
 """
 
 import csv
@@ -106,8 +106,8 @@ def test_the_folder_is_laid_out_as_the_released_programs(made):
 
 @pytest.mark.parametrize("name", ["e2e", "single"])
 def test_the_released_programs_files_and_ours_are_read_by_the_same_reader(made, name):
-    stored = ORACLES / "files"
-    for paths in (made[1][0].paths, {kind: stored / f"{name}_{ending}" for kind, ending in KINDS.items()}):
+    stored, prefix = ORACLES / name / "files_sample-0", f"{name}_seed-11_sample-0"
+    for paths in (made[1][0].paths, {kind: stored / f"{prefix}_{ending}" for kind, ending in KINDS.items()}):
         structure, long = read_complex(paths["cif"]), read_confidences(paths["confidences"])
         summary = read_summary(paths["summary"])
         assert list(long.atom_chain_ids) == structure.chain_ids.tolist()
