@@ -18,7 +18,7 @@ _ANNOTATION = ("ss_dssp", "ss_pred", "ss_conf", "sa_dssp", "Consensus")
 class TemplateHit:
     """A structure whose sequence is alignable to part of the query.
 
-    query, hit_sequence            aligned letters with gaps, of equal length
+    query, hit_sequence            aligned letters with gaps, of equal length; no `hit_sequence` where it is not known
     indices_query, indices_hit     place in the whole sequence from 0, -1 at a gap
     sum_probs                      expected number of correctly aligned columns, which orders the hits of HHsearch
     """

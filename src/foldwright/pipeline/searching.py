@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 from foldwright.io.alignment import Alignment
 from foldwright.io.hhr import TemplateHit
-from foldwright.io.job import ChainInput, Job
+from foldwright.io.job import ChainInput, Job, TemplateInput
 from foldwright.pipeline.evidence import NONE, Evidence
 from foldwright.pipeline.pairing import paired
-from foldwright.search.options import SearchOptions
+from foldwright.search.options import SERVER, SearchOptions
+from foldwright.search.server_structures import locate
 from foldwright.search.stage import ChainSearch, search_chains
 from foldwright.search.structures import TemplateStructures
-from foldwright.search.templates import hit_name, select_templates, template_record
+from foldwright.search.templates import TemplateFilters, hit_name, select_templates, template_record
 
 HOW = ("seconds", "from_cache")  # how a search went, not what it found: another run may differ
 
@@ -150,16 +151,34 @@ class _Chain:
         return self.with_hits(hits)
 
     def with_hits(self, hits: Sequence[TemplateHit]) -> ChainInput:
-        folder = self.evidence.structures_folder
-        if folder is None:
-            reason = {"reason": "no folder of mmCIF files is known (--template-structures)", "hits": names_of(hits)}
-            self.record["templates"] = {"source": SEARCHED, "used": [], "rejected": [reason]}
-            return self.chain
-        used, rejected = select_templates(
-            hits, self.chain.sequence, TemplateStructures.of(folder), self.evidence.filters
-        )
-        self.record["templates"] = {"source": SEARCHED, **template_record(used, rejected)}
+        used, record = templates_of_hits(hits, self.chain.sequence, self.evidence, self.evidence.filters)
+        self.record["templates"] = {"source": SEARCHED, **record}
         return replace(self.chain, templates=tuple(used))
+
+
+def templates_of_hits(
+    hits: Sequence[TemplateHit], sequence: str, evidence: Evidence, filters: TemplateFilters
+) -> tuple[list[TemplateInput], dict[str, Any]]:
+    """The hits that become templates, and what became of all of them, for run.json.
+
+    Structures are those of this machine; where the server searches, it sends the others.
+    """
+    hits, structures = _located(hits, evidence)
+    if structures is None:
+        reason = {"reason": "no folder of mmCIF files is known (--template-structures)", "hits": names_of(hits)}
+        return [], {"used": [], "rejected": [reason]}
+    used, rejected = select_templates(hits, sequence, structures, filters)
+    return used, template_record(used, rejected)
+
+
+def _located(
+    hits: Sequence[TemplateHit], evidence: Evidence
+) -> tuple[Sequence[TemplateHit], TemplateStructures | None]:
+    """The hits with all that is known of them, and where their structures are."""
+    folders = [] if evidence.structures_folder is None else [evidence.structures_folder]
+    if evidence.search is not None and evidence.search.engine == SERVER:
+        return locate(hits, evidence.search, folders)
+    return hits, TemplateStructures.of(*folders) if folders else None
 
 
 def names_of(hits: Sequence[TemplateHit]) -> list[str]:

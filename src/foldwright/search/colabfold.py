@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
+import re
 import tarfile
-import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,13 +18,14 @@ from typing import NamedTuple
 from foldwright.errors import InputError
 from foldwright.io.a3m import parse_a3m
 from foldwright.io.alignment import Alignment
-from foldwright.search.tickets import FIRST_NUMBER, Desk, Manners, Order, Report, silent, unique
+from foldwright.io.hhr import TemplateHit
+from foldwright.search.tickets import FIRST_NUMBER, Desk, Manners, Order, Report, contact, silent, turn, unique
 
 PUBLIC = "https://api.colabfold.com"
 PAIRINGS = ("none", "greedy", "complete")
 LARGEST = 1 << 31  # bytes of an unpacked answer
 _UNIREF, _PAIRED, _TEMPLATES = "uniref.a3m", "pair.a3m", "pdb70.m8"
-_turn = threading.Lock()
+_STEPS = re.compile(r"(\d+)([MID])")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +68,31 @@ class ServerOptions:
 
 
 class ServerHit(NamedTuple):
-    """A structure that the server names as a template: `1abc_A`, with the columns of its table."""
+    """A structure that the server names as a template: `1abc_A`, with the columns of its table.
+
+    The ranges count from 1 and hold both ends. `cigar` says what lies over what between them: `M` both, `I` residues of
+    the query alone, `D` of the structure alone.
+    """
 
     name: str
     identity: float
     query_range: tuple[int, int]
     hit_range: tuple[int, int]
     e_value: float
+    cigar: str = ""
+
+    def as_template(self, number: int, query: str) -> TemplateHit:
+        """The hit as other programs report it, its letters not known yet; its name alone if the columns disagree."""
+        steps = [(int(count), kind) for count, kind in _STEPS.findall(self.cigar)]
+        queries = sum(count for count, kind in steps if kind in "MI")
+        places = sum(count for count, kind in steps if kind in "MD")
+        ends = (self.query_range[0] + queries - 1, self.hit_range[0] + places - 1)
+        if not steps or ends != (self.query_range[1], self.hit_range[1]) or not 0 < ends[0] <= len(query):
+            return TemplateHit.of_name(self.name, number, self.e_value)
+        moves = "".join(count * kind for count, kind in steps)
+        columns, seats = _counted(moves, "MI", self.query_range[0]), _counted(moves, "MD", self.hit_range[0])
+        letters = "".join("-" if column < 0 else query[column] for column in columns)
+        return TemplateHit(number, self.name, moves.count("M"), None, letters, "", columns, seats, None, self.e_value)
 
 
 class ServerAnswer(NamedTuple):
@@ -122,9 +140,9 @@ def pair_on_server(sequences: Sequence[str], options: ServerOptions, report: Rep
 
 def _answered(order: Order, options: ServerOptions, report: Report) -> dict[str, str]:
     """The files of an answer; other threads of this process wait for their turn."""
-    contact = options.contact if options.contact is not None else os.environ.get("FOLDWRIGHT_CONTACT", "")
-    desk = Desk(options.host, contact, options.manners, options.tickets, report)
-    with _turn:
+    address = options.contact if options.contact is not None else contact()
+    desk = Desk(options.host, address, options.manners, options.tickets, report)
+    with turn:
         return desk.result(order, unpacked)
 
 
@@ -164,6 +182,12 @@ def _block(text: str, name: str, index: int, sequence: str) -> Alignment | None:
     return None
 
 
+def _counted(moves: str, kinds: str, first: int) -> list[int]:
+    """The places of one sequence, from 0 on; -1 where a step is of the other alone."""
+    place = first - 2
+    return [(place := place + 1) if kind in kinds else -1 for kind in moves]
+
+
 def _hits(table: str) -> dict[int, tuple[ServerHit, ...]]:
     """Templates by the number of their query; columns as MMseqs2 and BLAST write them."""
     hits: dict[int, tuple[ServerHit, ...]] = {}
@@ -176,6 +200,7 @@ def _hits(table: str) -> dict[int, tuple[ServerHit, ...]]:
                 query_range=(int(words[6]), int(words[7])),
                 hit_range=(int(words[8]), int(words[9])),
                 e_value=float(words[10]),
+                cigar=words[12] if len(words) > 12 else "",
             )
             hits[int(words[0])] = (*hits.get(int(words[0]), ()), hit)
         except (IndexError, ValueError) as fault:

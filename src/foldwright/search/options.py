@@ -12,7 +12,8 @@ from foldwright.io.cache_folder import cache_folder
 from foldwright.search.colabfold import PUBLIC
 from foldwright.search.recipes import COLABFOLD, LOCAL, PRESETS
 
-ENGINES = ("auto", "pyhmmer", "programs", "server")
+SERVER = "server"
+ENGINES = ("auto", "pyhmmer", "programs", SERVER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +62,10 @@ class SearchOptions:
             raise InputError("no such folder of databases.", file=self.folder, field="--databases", remedy=remedy)
 
     def _check_engine(self) -> None:
-        if self.engine == "server" and self.preset != COLABFOLD:
+        if self.engine == SERVER and self.preset != COLABFOLD:
             remedy = f"Choose --preset {COLABFOLD} with it."
             raise InputError(f"the server does not search {self.preset}.", field="--engine", remedy=remedy)
-        if self.gpu and (self.preset != COLABFOLD or self.engine == "server"):
+        if self.gpu and (self.preset != COLABFOLD or self.engine == SERVER):
             remedy = f"Choose --preset {COLABFOLD} --engine programs, or leave --gpu out."
             raise InputError("only MMseqs2 on this machine searches on a GPU.", field="--gpu", remedy=remedy)
 

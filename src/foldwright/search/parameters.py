@@ -86,11 +86,12 @@ class Mmseqs:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """What the public MSA server of ColabFold is asked for."""
+    """What the public MSA server of ColabFold is asked for; `templates` are the structures that it names."""
 
     host: str = ""
     environmental: bool = True
     filtered: bool = True
+    templates: bool = True
 
 
 Parameters = Jackhmmer | Nhmmer | Hmmsearch | Hhblits | Hhsearch | Mmseqs | Server

@@ -84,8 +84,13 @@ def _limited(step: Step, options: SearchOptions) -> Step:
     if isinstance(parameters, Mmseqs):
         parameters = replace(parameters, gpu=options.gpu)
     if isinstance(parameters, Server):
-        parameters = replace(parameters, host=options.server)
-    return replace(step, max_rows=options.max_rows.get(step.name, step.max_rows), parameters=parameters)
+        parameters = replace(parameters, host=options.server, templates=options.templates)
+    return replace(
+        step,
+        max_rows=options.max_rows.get(step.name, step.max_rows),
+        parameters=parameters,
+        gives=step.gives if options.templates else tuple(kind for kind in step.gives if kind != "templates"),
+    )
 
 
 def _steps(options: SearchOptions) -> tuple[Step, ...]:

@@ -85,8 +85,8 @@ def colabfold() -> Recipe:
 
 
 def colabfold_server() -> Recipe:
-    """The same on a server, which has its own databases."""
-    return (Step(name="server", databases=(), parameters=Server()),)
+    """The same on a server, which has its own databases and also looks for structures in PDB70."""
+    return (Step(name="server", databases=(), parameters=Server(), gives=("rows", "templates")),)
 
 
 def none() -> Recipe:

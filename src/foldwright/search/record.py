@@ -22,6 +22,7 @@ def step_record(planned: PlannedStep, found: Found, seconds: float) -> dict[str,
         "parameters": asdict(planned.step.parameters),
         "max_rows": planned.step.max_rows,
         "hits": found.num_hits,
+        **({"template_hits": len(found.template_hits)} if found.alignment and found.template_hits else {}),
         "seconds": round(seconds, 3),
     }
 

@@ -59,16 +59,17 @@ def search_templates_of(
 ) -> list[ChainSearch | Exception]:
     """Template hits for sequences whose rows are known; one answer for each alignment, in their order.
 
-    Only the recipe's steps that find templates are run, with the profiles of these rows in the place of those found.
+    Only the recipe's steps that find templates are run, with the profiles of these rows in the place of those found;
+    rows that such a step finds beside them are left out.
     Raises InputError if nothing can be searched: a program or a database is missing.
     """
-    steps = [planned for planned in planned_steps(options) if planned.step.gives == ("templates",)]
+    steps = [planned for planned in planned_steps(options) if "templates" in planned.step.gives]
     searching = _Searching(Cache(options.cache_folder), options, report or _silent)
     names = [own.letters.tobytes() + own.deletions.tobytes() for own in rows]
     alive = {name: _Chain(own.query, profile=own) for name, own in zip(names, rows, strict=True)}
     for planned in steps:
         searching.run(planned, [chain for chain in alive.values() if chain.error is None])
-    finished = {name: chain.finish(options, steps) for name, chain in alive.items()}
+    finished = {name: chain.finish(options, ()) for name, chain in alive.items()}
     return [finished[name] for name in names]
 
 

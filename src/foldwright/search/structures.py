@@ -19,27 +19,30 @@ OBSOLETE = "obsolete.dat"  # the PDB's own name for its list of withdrawn entrie
 class TemplateStructures:
     """A folder of mmCIF files of the PDB, flat or divided by the two middle letters of their codes, packed or not.
 
-    folder      holds `1abc.cif`, `1abc.cif.gz` or `ab/1abc.cif.gz`
-    successors  for each withdrawn entry the one that replaced it, or None; default: what `obsolete.dat` in the folder
+    folders     hold `1abc.cif`, `1abc.cif.gz` or `ab/1abc.cif.gz`; the first that has an entry counts
+    successors  for each withdrawn entry the one that replaced it, or None; default: what `obsolete.dat` in a folder
                 or beside it says
+    reasons     why an entry is in none of the folders, where that is known
     """
 
-    folder: Path
+    folders: tuple[Path, ...]
     successors: Mapping[str, str | None] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, folder: str | Path, obsolete: str | Path | None = None) -> TemplateStructures:
-        """A folder as databases have it, with the list of withdrawn entries if there is one.
+    def of(cls, *folders: str | Path, obsolete: str | Path | None = None) -> TemplateStructures:
+        """Folders as databases have them, with the list of withdrawn entries if there is one.
 
-        Raises InputError if the folder or the list is missing or cannot be read.
+        Raises InputError if a folder or the list is missing or cannot be read.
         """
-        folder = Path(folder)
-        if not folder.is_dir():
-            remedy = "Give the folder that holds the mmCIF files of the PDB."
-            raise InputError("no such folder.", file=folder, field="templates", remedy=remedy)
-        beside = (place / OBSOLETE for place in (folder, folder.parent))
+        places = tuple(map(Path, folders))
+        for folder in places:
+            if not folder.is_dir():
+                remedy = "Give the folder that holds the mmCIF files of the PDB."
+                raise InputError("no such folder.", file=folder, field="templates", remedy=remedy)
+        beside = (place / OBSOLETE for folder in places for place in (folder, folder.parent))
         listed = Path(obsolete) if obsolete else next(filter(Path.is_file, beside), None)
-        return cls(folder, read_obsolete(listed) if listed else {})
+        return cls(places, read_obsolete(listed) if listed else {})
 
     def current(self, pdb_id: str) -> str | None:
         """The code under which an entry is found today; None if it was withdrawn without a successor."""
@@ -56,12 +59,17 @@ class TemplateStructures:
         """The file of an entry, or None."""
         return next((path for path in self._places(pdb_id.lower()) if path.is_file()), None)
 
+    def why_missing(self, pdb_id: str) -> str:
+        """The reason why there is no file of an entry."""
+        return self.reasons.get(pdb_id.lower(), "no structure file")
+
     def read(self, path: Path) -> Structure:
         """The protein chains of a file; the latest is kept, for hits on several chains of one entry."""
         return _read(path)
 
     def _places(self, pdb_id: str) -> Iterator[Path]:
-        for folder in (self.folder, self.folder / pdb_id[-3:-1], self.folder / "mmcif_files"):
+        divided = (pdb_id[-3:-1], "mmcif_files")
+        for folder in (place for top in self.folders for place in (top, *(top / name for name in divided))):
             for name in (pdb_id, pdb_id.upper()):
                 for ending in (".cif", ".cif.gz"):
                     yield folder / f"{name}{ending}"

@@ -148,7 +148,7 @@ def _template(
         raise _NoTemplate("withdrawn from the PDB without a successor")
     file = structures.find(entry)
     if file is None:
-        raise _NoTemplate("no structure file")
+        raise _NoTemplate(structures.why_missing(entry))
     try:
         structure = structures.read(file)
     except InputError as error:

@@ -6,7 +6,9 @@ import datetime
 import hashlib
 import http.client
 import json
+import os
 import random
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -31,6 +33,12 @@ WAITING, AGAIN, DONE, CLOSED = ("PENDING", "RUNNING"), ("UNKNOWN", "RATELIMIT"),
 PROJECT = "https://pypi.org/project/foldwright"
 
 Report = Callable[[str], None]
+turn = threading.Lock()  # of this process with any server: one question at a time
+
+
+def contact() -> str:
+    """The address that operators may write to: $FOLDWRIGHT_CONTACT, or none."""
+    return os.environ.get("FOLDWRIGHT_CONTACT", "")
 
 
 def silent(text: str) -> None:
@@ -80,6 +88,10 @@ class Unusable(InputError):
     """The server refuses, or answers what cannot be understood: its ticket is not worth remembering."""
 
 
+class Refused(Unusable):
+    """The server does not do what it is asked, whoever asks again."""
+
+
 class NotYet(Exception):
     """Another try may do better; `wait` is how long the server wants to be left alone, None if it does not say."""
 
@@ -125,6 +137,19 @@ class Desk:
             raise
         self._forget(order)
         return found
+
+    def fetch(self, path: str, read: Callable[[bytes], T]) -> T:
+        """What the server has under this path, for which there is no ticket; `read` as for `result`.
+
+        Raises Refused for what it does not have, and InputError as `result` does.
+        """
+        self._deadline = time.monotonic() + self.manners.total
+        return self._ask(path, read)
+
+    def rest(self, seconds: float) -> None:
+        """Leave the server alone for a while."""
+        self._deadline = time.monotonic() + self.manners.total
+        self._rest(seconds)
 
     def _completed(self, order: Order) -> str:
         """The ticket once it is done."""
@@ -198,7 +223,7 @@ class Desk:
                     said, retry_after(refused.headers.get("Retry-After")), was_told=refused.code == 429
                 ) from refused
             remedy = "Is this the address of an MSA server of ColabFold?"
-            raise Unusable(f"{said}.", file=request.full_url, remedy=remedy) from refused
+            raise Refused(f"{said}.", file=request.full_url, remedy=remedy) from refused
         except (OSError, http.client.HTTPException) as failure:
             reason = getattr(failure, "reason", "") or failure
             raise NotYet(str(reason) or type(failure).__name__) from failure

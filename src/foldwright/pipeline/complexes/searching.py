@@ -15,12 +15,11 @@ from foldwright.io.job import TemplateInput
 from foldwright.io.template_text import chain_text
 from foldwright.pipeline.complexes.pairing import pair_proteins
 from foldwright.pipeline.evidence import AUTO, NONE, Evidence
-from foldwright.pipeline.searching import GIVEN, SEARCHED, names_of, without_how
+from foldwright.pipeline.searching import GIVEN, SEARCHED, templates_of_hits, without_how
 from foldwright.search.options import SearchOptions
 from foldwright.search.plan import planned_steps
 from foldwright.search.stage import ChainSearch, search_chains, search_templates_of
-from foldwright.search.structures import TemplateStructures
-from foldwright.search.templates import TemplateFilters, select_templates, template_record
+from foldwright.search.templates import TemplateFilters, template_record
 
 MAX_TEMPLATE_DATE = "2021-09-30"  # AF3 SI 2.4: no template is younger than the structures the network was trained on
 RNA_OF_PRESET = {"af3": "af3_rna", "af3_rna": "af3_rna"}  # which databases of RNA go with those of proteins
@@ -201,11 +200,8 @@ def templates_of(
     hits: Sequence[TemplateHit], sequence: str, evidence: Evidence
 ) -> tuple[tuple[TemplateMapping, ...], dict[str, Any]]:
     """The hits that become templates, as a job file carries them, and what became of all hits."""
-    folder, filters = evidence.structures_folder, filters_of(evidence)
-    if folder is None:
-        reason = {"reason": "no folder of mmCIF files is known (--template-structures)", "hits": names_of(hits)}
-        return (), {"used": [], "rejected": [reason]}
-    chosen, refused = select_templates(hits, sequence, TemplateStructures.of(folder), filters)
+    filters = filters_of(evidence)
+    chosen, record = templates_of_hits(hits, sequence, evidence, filters)
     texts, used, unreadable = [], [], []
     for template in chosen:
         try:
@@ -213,8 +209,8 @@ def templates_of(
             used.append(template)
         except InputError as error:
             unreadable.append({"reason": error.message, "hits": [template.name]})
-    record = template_record(used, refused)
-    return tuple(texts), {"max_date": filters.max_date, **record, "rejected": [*record["rejected"], *unreadable]}
+    record = {**record, **template_record(used, ()), "rejected": [*record["rejected"], *unreadable]}
+    return tuple(texts), {"max_date": filters.max_date, **record}
 
 
 def mapping_of(template: TemplateInput) -> TemplateMapping:

@@ -32,7 +32,12 @@ class ServerSearch:
         threads: int,
     ) -> Iterator[Found]:
         options = ServerOptions(
-            host=parameters.host, environmental=parameters.environmental, filtered=parameters.filtered
+            host=parameters.host,
+            environmental=parameters.environmental,
+            filtered=parameters.filtered,
+            templates=parameters.templates,
         )
-        for answer in search_on_server([query.sequence for query in queries], options):
-            yield Found(first_rows(answer.alignment, max_rows))
+        sequences = [query.sequence for query in queries]
+        for sequence, answer in zip(sequences, search_on_server(sequences, options), strict=True):
+            hits = tuple(hit.as_template(number, sequence) for number, hit in enumerate(answer.templates, 1))
+            yield Found(first_rows(answer.alignment, max_rows), hits)
