@@ -1,6 +1,9 @@
 """`foldwright doctor` reports what works and fails only for what every prediction needs."""
 
 import json
+import re
+import tomllib
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -43,6 +46,28 @@ def test_a_missing_optional_part_says_how_to_get_it_and_does_not_fail(monkeypatc
     result = report()
     assert result.exit_code == 0
     assert "a partner: missing no_such_module, no-such-program. Get: ask someone" in result.stdout
+
+
+def test_optional_parts_are_named_as_the_extras_of_the_project(monkeypatch):
+    extras = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    remedies = {part.topic: part.remedy for part in doctor.OPTIONAL}
+    for topic, extra in {
+        "AlphaFold 3": "af3",
+        "relaxation": "relax",
+        "many machines": "ray",
+        "plots": "plots",
+        "training curves": "train",
+    }.items():
+        assert f'pip install "foldwright[{extra}]"' in remedies[topic]
+        assert extra in extras
+    (part,) = (part for part in doctor.OPTIONAL if part.topic == "AlphaFold 3")
+    imported = {"pyyaml": "yaml"}
+    needed = {re.match(r"[\w-]+", line)[0] for line in extras["af3"]}
+    assert set(part.modules) == {imported.get(name, name) for name in needed}
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None if name in ("rdkit", "yaml") else name)
+    assert part.missing() == ["rdkit", "yaml"]
 
 
 def test_a_missing_core_library_fails(monkeypatch):

@@ -57,7 +57,15 @@ class OptionalPart:
 
 
 OPTIONAL = (
-    OptionalPart("relaxation", "OpenMM and PDBFixer", ("openmm", "pdbfixer"), remedy="conda or pip: openmm, pdbfixer"),
+    OptionalPart(
+        "AlphaFold 3",
+        "RDKit, biotite, zstandard, msgpack and PyYAML",
+        ("rdkit", "biotite", "zstandard", "msgpack", "yaml"),
+        remedy='pip install "foldwright[af3]"',
+    ),
+    OptionalPart(
+        "relaxation", "OpenMM and PDBFixer", ("openmm", "pdbfixer"), remedy='pip install "foldwright[relax]", or conda'
+    ),
     OptionalPart("search in process", "pyhmmer", ("pyhmmer",), remedy="pip install pyhmmer"),
     OptionalPart(
         "search programs",
@@ -65,8 +73,9 @@ OPTIONAL = (
         programs=("jackhmmer", "hhblits", "hhsearch", "mmseqs"),
         remedy="your package manager or bioconda: hmmer, hhsuite, mmseqs2; alignments made elsewhere need none of them",
     ),
-    OptionalPart("many machines", "Ray", ("ray",), remedy="pip install ray"),
-    OptionalPart("plots", "matplotlib", ("matplotlib",), remedy="pip install matplotlib"),
+    OptionalPart("many machines", "Ray", ("ray",), remedy='pip install "foldwright[ray]"'),
+    OptionalPart("plots", "matplotlib", ("matplotlib",), remedy='pip install "foldwright[plots]"'),
+    OptionalPart("training curves", "TensorBoard", ("tensorboard",), remedy='pip install "foldwright[train]"'),
 )
 
 
