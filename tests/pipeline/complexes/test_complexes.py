@@ -11,8 +11,10 @@ from pathlib import Path
 import gemmi
 import numpy as np
 import pytest
+import torch
 
 import foldwright
+from foldwright.chem.components import Components
 from foldwright.errors import InputError
 from foldwright.features.af3.featurise import prepare
 from foldwright.io.complexes.confidences import confidences_text, read_confidences, read_summary, summary_text
@@ -224,6 +226,39 @@ def test_bad_molecules_among_jobs_fail_alone_before_any_network_runs(tmp_path, n
     assert states["job0"].state == "failed"
 
 
+@pytest.fixture
+def neither_dictionary_nor_weights(monkeypatch, tmp_path):
+    """A plain install on which nothing was fetched."""
+
+    def missing():
+        raise InputError("the dictionary is not here.")
+
+    monkeypatch.setattr(Components, "bundled", missing)
+    monkeypatch.setenv("FOLDWRIGHT_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("neither_dictionary_nor_weights")
+def test_a_file_that_cannot_be_read_is_named_before_what_the_machine_lacks(tmp_path):
+    (tmp_path / "broken.json").write_text('{"name": [}')
+    inputs = [tmp_path / "nosuch.json", tmp_path / "broken.json"]
+    for components in (None, OPTIONS.components):  # without a dictionary, and then without weights
+        options = replace(OPTIONS, components=components, weights=None)
+        plan = prepare_complexes(inputs, options, out=None)
+        assert not plan.tasks
+        assert [failure.job for failure in plan.failures] == ["nosuch", "broken"]
+        assert all("json" in str(failure.error) for failure in plan.failures)
+        plan = prepare_complexes([small_job(), *inputs], options, out=None)
+        assert [failure.job for failure in plan.failures] == ["nosuch", "broken", "small"]
+        with pytest.raises(InputError, match="weights" if components else "dictionary"):
+            prepare_complexes([small_job()], options, out=None)
+
+
+@pytest.mark.usefixtures("neither_dictionary_nor_weights")
+def test_molecules_that_are_not_known_are_named_before_weights_that_are_missing():
+    plan = prepare_complexes([small_job(ligand=("QQQQQ",))], replace(OPTIONS, weights=None), out=None)
+    assert [("QQQQQ" in str(failure.error)) for failure in plan.failures] == [True]
+
+
 def test_a_job_too_large_is_refused_with_the_size_that_fits(tmp_path, no_network, monkeypatch):
     monkeypatch.setattr(af3_fit, "available_bytes", lambda device: 10**12)
     long = ComplexJob("long", (Protein(("A",), "A" * 700, unpaired_msa="", paired_msa="", templates=()),), (1,))
@@ -293,3 +328,15 @@ def test_the_pipeline_is_one_call(tmp_path):
     assert found[2].structure.chain_ids[found[2].structure.chain_starts].tolist() == ["A", "B"]
     with pytest.raises(InputError, match="QQQQQ"):
         foldwright.predict_complexes(small_job(ligand=("QQQQQ",)), weights="rule", components=OPTIONS.components)
+
+
+def test_threads_and_memory_of_the_call_take_effect(monkeypatch, no_network):
+    chosen = []
+    monkeypatch.setattr(torch, "set_num_threads", chosen.append)
+    choices = {"weights": "rule", "components": OPTIONS.components, "preset": "none", "threads": 3}
+    for limit in ("200MB", 200_000_000):
+        with pytest.raises(InputError, match=r"0\.2 GB are free"):
+            foldwright.predict_complexes(small_job(), memory_limit=limit, **choices)
+    assert chosen == [3, 3]
+    with pytest.raises(InputError, match="--memory-limit"):
+        foldwright.predict_complexes(small_job(), memory_limit="much", **choices)

@@ -12,6 +12,7 @@ from foldwright.pipeline.complexes.prepare import prepare_complexes
 from foldwright.pipeline.complexes.results import ComplexPrediction
 from foldwright.pipeline.complexes.run import run_complexes
 from foldwright.pipeline.evidence import evidence_of
+from foldwright.pipeline.memory import parse_bytes, use_threads
 from foldwright.pipeline.predict import JobsFailed, Quiet
 from foldwright.pipeline.progress import Silent
 
@@ -27,6 +28,8 @@ def predict_complexes(
     num_seeds: int | None = None,
     precision: str = "float32",
     device: str = "auto",
+    threads: int | None = None,
+    memory_limit: str | int | None = None,
     out: str | Path | None = None,
     components: str | Path | None = None,
     msa: str = "auto",
@@ -43,11 +46,13 @@ def predict_complexes(
 ) -> list[ComplexPrediction]:
     """Predict complexes of any molecules with AlphaFold 3; the options are those of `foldwright predict --model af3`.
 
-    inputs      the path of a job file, a `ComplexJob`, a sequence of proteins (`SEQ:SEQ`), or a list of these
-    seeds       instead of those of the jobs
-    out         folder for the files that the command writes; None writes nothing
-    components  a chemical dictionary instead of the bundled one
-    report      told what happens; `foldwright.pipeline.progress.Live()` draws it on a terminal
+    inputs        the path of a job file, a `ComplexJob`, a sequence of proteins (`SEQ:SEQ`), or a list of these
+    seeds         instead of those of the jobs
+    threads       of the CPU, from now on in this process; None leaves them as they are
+    memory_limit  jobs that need more are refused; "12GB", or bytes
+    out           folder for the files that the command writes; None writes nothing
+    components    a chemical dictionary instead of the bundled one
+    report        told what happens; `foldwright.pipeline.progress.Live()` draws it on a terminal
 
     Returns every sample, jobs in the order of the input, the best of a job first.
 
@@ -55,6 +60,8 @@ def predict_complexes(
         InputError: an option or the only input cannot be used.
         JobsFailed: some of several jobs failed; it holds the predictions of the others.
     """
+    if threads is not None:
+        use_threads(threads)
     evidence = evidence_of(
         msa=msa,
         pairing=pairing,
@@ -76,6 +83,7 @@ def predict_complexes(
         overrides=dict(overrides or {}),
         precision=precision,
         device=device,
+        memory_limit=parse_bytes(memory_limit) if isinstance(memory_limit, str) else memory_limit,
         components=None if components is None else Path(components),
     )
     items = [inputs] if isinstance(inputs, str | Path | ComplexJob) else list(inputs)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foldwright.chem.components import Components
 from foldwright.errors import InputError
-from foldwright.features.af3.featurise import prepare
+from foldwright.features.af3.featurise import Prepared, prepare
 from foldwright.io.a3m import write_a3m
 from foldwright.io.complexes.checks import safe_job_name
 from foldwright.io.complexes.dialects.parts import DEFAULT_SEED
@@ -32,29 +32,79 @@ ALIGNMENTS_AND_TABLES = (".a3m", ".sto", ".csv", ".tsv")  # which AlphaFold 2 re
 ComplexInputs = Sequence[str | Path | ComplexJob]
 
 
+@dataclass(frozen=True)
+class ReadJob:
+    """A job that can be predicted as far as it alone decides; `components` is what its molecules were looked up in."""
+
+    job: ComplexJob
+    seeds: tuple[int, ...]
+    prepared: Prepared
+    components: Components
+
+
 def prepare_complexes(inputs: ComplexInputs, options: ComplexOptions, *, out: str | Path | None) -> ComplexPlan:
     """Read and check everything: jobs, molecules, options, weights, the place for results, memory.
 
     inputs  paths of job files, jobs, or sequences of proteins (chains separated by `:`)
 
-    What is wrong with one job is in the plan's failures. Raises InputError for what concerns all of them.
+    What is wrong with one job is in the plan's failures. Raises InputError for what concerns all of them, unless some
+    have failed already: then the others join these, so that everything is named at once.
     """
-    device = find_device(options.device)
+    device, config = find_device(options.device), options.config()
     out = None if out is None else writable(Path(out))
-    components = dictionary(options.components)
-    config = options.config()
-    jobs, failures = collect_complexes(inputs, components)
-    network = find_network(options.weights, config)
+    read, failures = read_inputs(inputs, options)
     tasks: list[ComplexTask] = []
-    for job in jobs:
+    if read:  # without a job it does not matter whether there are weights
         try:
-            task = task_of(job, network, components, options)
-            check_fits(task, device, options)
-            tasks.append(task)
-        except InputError as error:
-            failures.append(FailedJob(job=safe_job_name(job.name), error=error))
+            network = find_network(options.weights, config)
+        except InputError as fault:
+            read, failures = [], stopping([item.job for item in read], fault, failures)
+        for item in read:
+            try:
+                task = task_of(item, network)
+                check_fits(task, device, options)
+                tasks.append(task)
+            except InputError as error:
+                failures.append(failed(item.job, error))
     check_complex_search([task.job for task in tasks], options.evidence)
     return ComplexPlan(tuple(asked(task, options) for task in tasks), options, device, out, tuple(failures))
+
+
+def read_inputs(inputs: ComplexInputs, options: ComplexOptions) -> tuple[list[ReadJob], list[FailedJob]]:
+    """The jobs whose molecules and seeds are in order, and the others.
+
+    Raises:
+        InputError: there is no chemical dictionary, and nothing is wrong with the jobs themselves.
+    """
+    try:
+        components = dictionary(options.components)
+    except InputError as fault:
+        jobs, failures = collect_complexes(inputs, None)
+        return [], stopping(jobs, fault, failures) if jobs else failures
+    found: list[ReadJob] = []
+    jobs, failures = collect_complexes(inputs, components)
+    for job in jobs:
+        try:
+            found.append(ReadJob(job, options.seeds_of(job), prepare(job, components), components))
+        except InputError as error:
+            failures.append(failed(job, error))
+    return found, failures
+
+
+def stopping(jobs: Sequence[ComplexJob], fault: InputError, failures: Sequence[FailedJob]) -> list[FailedJob]:
+    """The failures, first those of single jobs, then the jobs that a fault of the whole request stops.
+
+    Raises:
+        InputError: the fault, where nothing else is to be named.
+    """
+    if not failures:
+        raise fault
+    return [*failures, *(failed(job, fault) for job in jobs)]
+
+
+def failed(job: ComplexJob, error: InputError) -> FailedJob:
+    """A job that cannot be predicted, under the name of its folder."""
+    return FailedJob(job=safe_job_name(job.name), error=error)
 
 
 def dictionary(path: Path | None) -> Components:
@@ -76,8 +126,11 @@ def find_network(asked: str | None, config: AF3) -> ComplexNetwork:
     return ComplexNetwork(config, asked, info)
 
 
-def collect_complexes(inputs: ComplexInputs, components: Components) -> tuple[list[ComplexJob], list[FailedJob]]:
-    """The jobs of paths, sequences and jobs; each name once, what cannot be read beside."""
+def collect_complexes(inputs: ComplexInputs, components: Components | None) -> tuple[list[ComplexJob], list[FailedJob]]:
+    """The jobs of paths, sequences and jobs; each name once, what cannot be read beside.
+
+    components  what codes and names of atoms are looked up in; without them these are not checked
+    """
     found: list[ComplexJob] = []
     failures: list[FailedJob] = []
     for item in inputs:
@@ -90,7 +143,7 @@ def collect_complexes(inputs: ComplexInputs, components: Components) -> tuple[li
     return refusing_duplicates(found, failures)
 
 
-def _jobs_at(item: str | Path | ComplexJob, components: Components) -> tuple[list[ComplexJob], list[FailedJob]]:
+def _jobs_at(item: str | Path | ComplexJob, components: Components | None) -> tuple[list[ComplexJob], list[FailedJob]]:
     if isinstance(item, ComplexJob):
         return [item], []
     if isinstance(item, str) and is_sequence(item):
@@ -141,21 +194,17 @@ def refusing_duplicates(
                 line=job.line,
                 remedy="Give every job its own name; it names the output folder.",
             )
-            failures.append(FailedJob(job=name, error=error))
+            failures.append(failed(job, error))
     return list(first.values()), failures
 
 
-def task_of(job: ComplexJob, network: ComplexNetwork, components: Components, options: ComplexOptions) -> ComplexTask:
-    """A job with everything that was checked about it.
-
-    Raises:
-        InputError: a molecule that is not known, or seeds that cannot be.
-    """
+def task_of(read: ReadJob, network: ComplexNetwork) -> ComplexTask:
+    """A job with everything that was checked about it."""
     return ComplexTask(
-        job=replace(job, name=safe_job_name(job.name)),
+        job=replace(read.job, name=safe_job_name(read.job.name)),
         networks=(network,),
-        title=job.name,
-        seeds=options.seeds_of(job),
-        prepared=prepare(job, components),
-        components=components,
+        title=read.job.name,
+        seeds=read.seeds,
+        prepared=read.prepared,
+        components=read.components,
     )
