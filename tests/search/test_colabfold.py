@@ -2,18 +2,9 @@
 
 import datetime
 import gzip
-import http.server
-import io
 import json
-import re
-import socketserver
-import tarfile
-import threading
 import time
-import urllib.parse
-from collections.abc import Callable
 from email.utils import format_datetime
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -33,105 +24,11 @@ ENVIRONMENT = f">101\n{QUERY}\n>SRR1\t60\t0.4\n--VLITG\n"
 OF_OTHER = f"\0>102\n{OTHER}\n>UniRef100_C\t50\t0.4\nGAVN-\n\0"
 
 
-def archive(**files: str) -> bytes:
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w:gz") as tar:
-        for name, text in files.items():
-            member = tarfile.TarInfo(name.replace("__", "."))
-            member.size = len(text.encode())
-            tar.addfile(member, io.BytesIO(text.encode()))
-    return data.getvalue()
-
-
-class Kitchen:
-    """Answers by path: each a list of ways, one per request, the last one for all that follow."""
-
-    def __init__(self):
-        self.states = ["PENDING", "RUNNING", "COMPLETE"]
-        self.files = {"msa": archive(uniref__a3m=UNIREF + OF_OTHER, env__a3m=ENVIRONMENT)}
-        self.manners: dict[str, list[Callable]] = {}
-        self.asked: list[str] = []
-        self.forms: list[dict[str, str]] = []
-        self.agents: set[str] = set()
-        self.url, self.numbers = "", count(1)
-
-    def answer(self, request) -> None:
-        path = request.path.strip("/")
-        self.asked.append(re.sub(r"\d+$", "", path))
-        self.agents.add(request.headers["User-Agent"])
-        if request.command == "POST":
-            text = request.rfile.read(int(request.headers["Content-Length"])).decode()
-            self.forms.append({key: value[0] for key, value in urllib.parse.parse_qs(text).items()})
-        kind = "submit" if request.command == "POST" else path.split("/")[0]
-        ways = self.manners.get(kind, [self.usual])
-        (ways.pop(0) if len(ways) > 1 else ways[0])(request)
-
-    def usual(self, request) -> None:
-        path = request.path.strip("/")
-        if request.command == "POST":
-            self.say(request, {"id": f"{path.split('/')[1]}-{next(self.numbers)}", "status": self.states[0]})
-        elif path.startswith("ticket/"):
-            state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
-            self.say(request, {"id": path.split("/")[1], "status": state})
-        else:
-            self.send(request, self.files[path.split("/")[-1].split("-")[0]])
-
-    def say(self, request, answer: object) -> None:
-        self.send(request, json.dumps(answer).encode())
-
-    def send(self, request, body: bytes, code: int = 200, length: int | None = None, **headers: str) -> None:
-        request.send_response(code)
-        for name, value in headers.items():
-            request.send_header(name.replace("_", "-"), value)
-        request.send_header("Content-Length", str(len(body) if length is None else length))
-        request.end_headers()
-        request.wfile.write(body)
-
-    def refuse(self, code: int, **headers: str) -> Callable:
-        return lambda request: self.send(request, b"no", code, **headers)
-
-    def state(self, word: str) -> Callable:
-        return lambda request: self.say(request, {"status": word})
-
-    def garbage(self, request) -> None:
-        self.send(request, b"<html>502 Bad Gateway</html>")
-
-    def stall(self, request) -> None:
-        time.sleep(0.8)
-        request.close_connection = True
-
-    def cut(self, request) -> None:
-        self.send(request, self.files["msa"][:100], length=len(self.files["msa"]))
-        request.close_connection = True
-
-    def hang_up(self, request) -> None:
-        request.close_connection = True
-
-
 @pytest.fixture
-def kitchen():
-    kitchen = Kitchen()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            kitchen.answer(self)
-
-        do_POST = do_GET
-
-        def log_message(self, *args):
-            pass
-
-    class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request, client_address):
-            """A client that hangs up is what these tests are about."""
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        kitchen.url = f"http://127.0.0.1:{server.server_address[1]}"
-        yield kitchen
-        server.shutdown()
+def kitchen(kitchen):
+    """The server, with rows for two sequences."""
+    kitchen.files = {"msa": kitchen.archive(uniref__a3m=UNIREF + OF_OTHER, env__a3m=ENVIRONMENT)}
+    return kitchen
 
 
 @pytest.fixture
@@ -184,7 +81,7 @@ def test_the_recipe_is_told_in_the_words_of_the_server(environmental, filtered, 
 @pytest.mark.parametrize("strategy", ["greedy", "complete"])
 def test_chains_of_a_complex_are_paired_row_by_row(kitchen, search, strategy, tmp_path):
     blocks = f">101\n{QUERY}\n>A\nMRVL-TG\n>DUMMY\n-------\n\0>102\n{OTHER}\n>C\nGAVN-\n>D\nGAVNC\n\0"
-    kitchen.files["pair"] = archive(pair__a3m=blocks)
+    kitchen.files["pair"] = kitchen.archive(pair__a3m=blocks)
     one, two = search(QUERY, OTHER, pairing=strategy)
     assert one.paired.sequences == [QUERY, "MRVL-TG", "-------"]
     assert two.paired.sequences == [OTHER, "GAVN-", "GAVNC"]
@@ -198,7 +95,7 @@ def test_chains_of_a_complex_are_paired_row_by_row(kitchen, search, strategy, tm
 
 
 def test_paired_chains_with_different_numbers_of_rows_are_refused(kitchen, search):
-    kitchen.files["pair"] = archive(pair__a3m=f">101\n{QUERY}\n>A\nMRVL-TG\n\0>102\n{OTHER}\n\0")
+    kitchen.files["pair"] = kitchen.archive(pair__a3m=f">101\n{QUERY}\n>A\nMRVL-TG\n\0>102\n{OTHER}\n\0")
     with pytest.raises(InputError, match=r"1 and 2 rows.*--pairing none"):
         search(QUERY, OTHER, pairing="greedy")
 
@@ -207,12 +104,12 @@ def test_templates_are_named_with_their_scores(kitchen, search):
     table = (
         "101\t1abc_A\t0.5\t7\t3\t0\t1\t7\t11\t17\t1e-20\t99\t7M\n101\t2xyz_BB\t0.4\t5\t3\t0\t2\t6\t1\t5\t0.001\t50\n"
     )
-    kitchen.files["msa"] = archive(uniref__a3m=UNIREF, pdb70__m8=table)
+    kitchen.files["msa"] = kitchen.archive(uniref__a3m=UNIREF, pdb70__m8=table)
     (answer,) = search(QUERY, templates=True)
     assert [hit.name for hit in answer.templates] == ["1abc_A", "2xyz_BB"]
     assert answer.templates[0].hit_range == (11, 17)
     assert answer.templates[1].e_value == 0.001
-    kitchen.files["msa"] = archive(uniref__a3m=UNIREF, pdb70__m8="101 1abc_A oh no\n")
+    kitchen.files["msa"] = kitchen.archive(uniref__a3m=UNIREF, pdb70__m8="101 1abc_A oh no\n")
     with pytest.raises(InputError, match='"101 1abc_A oh no" is no hit'):
         search(QUERY, templates=True)
 
@@ -249,10 +146,18 @@ def test_an_archive_that_stays_damaged_is_told_and_asked_for_anew(kitchen, searc
     assert open_tickets(tmp_path) == []
 
 
-@pytest.mark.parametrize("data", [b"", b"garbage", archive(uniref__a3m=UNIREF)[:-9], archive(readme__txt="hello")])
-def test_what_is_no_answer_is_recognised(data):
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda archive: b"",
+        lambda archive: b"garbage",
+        lambda archive: archive(uniref__a3m=UNIREF)[:-9],
+        lambda archive: archive(readme__txt="hello"),
+    ],
+)
+def test_what_is_no_answer_is_recognised(answer, kitchen):
     with pytest.raises(ValueError, match="archive"):
-        unpacked(data)
+        unpacked(answer(kitchen.archive))
 
 
 def test_being_told_to_wait_is_obeyed_and_is_no_failure(kitchen, search, monkeypatch):
@@ -357,7 +262,7 @@ def test_recorded_answers_of_the_public_server_are_read(kitchen, search, name):
         starts = [i for i, line in enumerate(lines) if line == ">101"]
         parts = ["\n".join(lines[a:b]) + "\n" for a, b in zip(starts, [*starts[1:], None], strict=True)]
         names = ("uniref.a3m", "bfd.mgnify30.metaeuk30.smag30.a3m")
-        kitchen.files["msa"] = archive(**dict(zip(names, parts, strict=False)))
+        kitchen.files["msa"] = kitchen.archive(**dict(zip(names, parts, strict=False)))
         (answer,) = search(sequence, environmental=case["config"]["use_env"])
         assert answer.alignment.query == sequence
         assert len(answer.alignment) == 1 + sum(part.count(">") - 1 for part in parts)

@@ -13,6 +13,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -25,11 +26,11 @@ from foldwright.search.structures import TemplateStructures
 from foldwright.search.tickets import Desk, Manners, Refused, Report, contact, silent, turn
 
 MOST = 20  # hits of a query whose structures are asked for, the best first, as ColabFold asks
-LARGEST = 1 << 30  # bytes of one unpacked structure
+LARGEST = 1 << 31  # bytes of an unpacked archive
 _NAME = re.compile(r"[0-9][0-9A-Za-z]{3}_[0-9A-Za-z]{1,8}|pdb_[0-9a-z]{8}_[0-9A-Za-z]{1,8}")
 _DATA, _INDEX = "pdb70_a3m.ffdata", "pdb70_a3m.ffindex"
 _ANNOTATIONS = ("ss_dssp", "ss_pred", "ss_conf", "sa_dssp", "sa_pred", "Consensus")
-_MAGIC = b"\x1f\x8b"
+_MAGIC, _PIECE = b"\x1f\x8b", 1 << 16
 
 
 class Located(NamedTuple):
@@ -173,33 +174,43 @@ def unpacked(data: bytes, chains: Sequence[str]) -> Archive:
     if not data.startswith(_MAGIC):
         raise ValueError("this is no packed archive")
     wanted = {f"{_entry(chain)}.cif": _entry(chain) for chain in chains}
+    whole, is_whole = _decompressed(data)
     found: dict[str, bytes] = {}
-    is_whole = False
-    try:
-        for name, text in _members(data, {*wanted, _DATA, _INDEX}):
+    with suppress(tarfile.TarError):  # what came before it is whole
+        for name, text in _members(whole, {*wanted, _DATA, _INDEX}):
             if name not in wanted or _is_mmcif(text):
                 found[name] = text
-        is_whole = _ends(data)
-    except (tarfile.TarError, EOFError, zlib.error, OSError):
-        pass  # what came before is whole
     structures = {wanted[name]: text for name, text in found.items() if name in wanted}
     return Archive(structures, _sequences(found.get(_DATA, b""), found.get(_INDEX, b"")), is_whole)
 
 
+def _decompressed(data: bytes) -> tuple[bytes, bool]:
+    """All that can be had of a stream, and whether it came to its end: a server that fails writes its words into it."""
+    stream, parts, size = zlib.decompressobj(wbits=31), [], 0
+    for start in range(0, len(data), _PIECE):
+        piece, before = data[start : start + _PIECE], stream.copy()
+        try:
+            parts.append(stream.decompress(piece))
+        except zlib.error:
+            parts.extend(_before_fault(before, piece))
+            return b"".join(parts), False
+        if (size := size + len(parts[-1])) > LARGEST:
+            return b"".join(parts), False
+    return b"".join(parts), stream.eof
+
+
+def _before_fault(stream: zlib._Decompress, piece: bytes) -> Iterator[bytes]:
+    with suppress(zlib.error):
+        for i in range(len(piece)):
+            yield stream.decompress(piece[i : i + 1])
+
+
 def _members(data: bytes, names: set[str]) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r|gz") as tar:
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
         for member in tar:
             name = member.name.removeprefix("./")
-            if member.isreg() and name in names and member.size <= LARGEST and (file := tar.extractfile(member)):
+            if member.isreg() and name in names and (file := tar.extractfile(member)):
                 yield name, file.read()
-
-
-def _ends(data: bytes) -> bool:
-    """Whether the stream was closed: tarfile overlooks an end that was cut off between two members."""
-    with gzip.open(io.BytesIO(data)) as file:
-        while file.read(1 << 20):
-            pass
-    return True
 
 
 def _sequences(data: bytes, index: bytes) -> dict[str, str]:

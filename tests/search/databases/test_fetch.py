@@ -70,6 +70,24 @@ def test_too_little_room_is_told_before_the_first_byte(uniprot, tmp_path, monkey
     check_room([Planned(uniprot, tmp_path, 500_000_000_000)], tmp_path)  # here already
 
 
+@pytest.mark.parametrize("kind", ["joined", "extracted"])
+def test_a_disk_that_fills_while_unpacking_is_told_and_leaves_no_half_of_it(
+    publisher, tmp_path, full_disk, tar_of, kind
+):
+    content = b">a\n" + b"M" * 300_000
+    publisher.files["a.fasta.gz"], publisher.files["a.tar.gz"] = gzip.compress(content), tar_of(**{"aDOTcif": content})
+    release = (
+        publisher.release("uniprot", "uniprot.fasta", "a.fasta.gz")
+        if kind == "joined"
+        else publisher.release("mmcif", "mmcif", "a.tar.gz")
+    )
+    with full_disk(100_000), pytest.raises(InputError, match=r"[\d,]+ bytes are free"):
+        fetch(release, tmp_path, patience=PATIENCE)
+    left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert left == [release.urls[0].rpartition("/")[2]]  # the download, from which unpacking goes on
+    assert fetch(release, tmp_path, patience=PATIENCE).exists()
+
+
 def test_a_cut_download_goes_on_where_it_stopped(publisher, uniprot, tmp_path, fasta):
     publisher.limit = 60
     with pytest.raises(InputError, match="broke off"):

@@ -173,11 +173,13 @@ def _extracted(files: Sequence[Path], target: Path, progress: Progress) -> dict[
     """Archives in a folder that gets its name once everything is in it."""
     part = target.with_name(f"{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    for path in files:
-        extract(path, part, progress)
-    inside = part / target.name  # archives that bring a folder of this name along
-    with disk_faults(target):
-        (inside if inside.is_dir() and len(list(part.iterdir())) == 1 else part).rename(target)
+    try:
+        for path in files:
+            extract(path, part, progress)
+        inside = part / target.name  # archives that bring a folder of this name along
+        with disk_faults(target):
+            (inside if inside.is_dir() and len(list(part.iterdir())) == 1 else part).rename(target)
+    finally:
         shutil.rmtree(part, ignore_errors=True)
     return {}
 
