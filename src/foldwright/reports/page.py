@@ -160,6 +160,7 @@ def _model_data(model: Model) -> dict[str, Any]:
     return {
         "name": model.name,
         "plddt": [round(float(value), 1) for value in model.plddt],
+        "turn": [round(float(value), 4) for value in model.skeleton.turn],
         "max_pae": None if model.pae is None else model.max_pae,
         "has_contacts": model.contacts is not None,
     } | _complex_data(model)

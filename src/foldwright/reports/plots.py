@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from foldwright.reports.alignments import IDENTITIES, Depth
 from foldwright.reports.complexes import Sample
@@ -103,8 +103,7 @@ def recycling_plot(models: Sequence[Model], width: Number = 440, height: Number 
 def backbone_plot(results: Results, model: Model, size: Number = 460) -> Drawing:
     """Traces of chains and bonds of ligands, seen along the direction of least extent, near parts over far ones."""
     skeleton = model.skeleton
-    seen = np.unique([i for pair in skeleton.joined for i in pair] + list(skeleton.alone)).astype(int)
-    flat = _seen_flat(skeleton.positions, seen)
+    seen, flat = skeleton.seen, skeleton.positions @ (skeleton.directions * [[1], [-1], [1]]).T  # y grows downwards
     low, high = flat[seen].min(axis=0), flat[seen].max(axis=0)
     scale = (size - 24) / max(float((high - low)[:2].max()), 1.0)
     places = (flat[:, :2] - (low + high)[:2] / 2) * scale + size / 2
@@ -165,12 +164,3 @@ def _borders(axes: Axes, chains: Sequence[Chain]) -> list[Line | Text]:
 def _dot(at: Float[np.ndarray, " 2"], radius: Number = 3.5, colour: str = "ink") -> Area:
     angles = np.linspace(0, 2 * np.pi, 13)[:-1]
     return Area(points=at + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), colour=colour)
-
-
-def _seen_flat(positions: Float[np.ndarray, "n 3"], seen: Int[np.ndarray, " k"]) -> Float[np.ndarray, "n 3"]:
-    """Coordinates along the directions of most, second most and least extent."""
-    centred = positions - positions[seen].mean(axis=0)
-    _, _, directions = np.linalg.svd(centred[seen], full_matrices=False)
-    if len(directions) < 3:  # one or two residues have no third direction
-        directions = np.eye(3)
-    return centred @ directions.T

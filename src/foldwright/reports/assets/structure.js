@@ -110,7 +110,7 @@ class StructureView {
     }
     this.style();
     if (view) this.viewer.setView(view);
-    else this.viewer.zoomTo();
+    else this.open();
     this.viewer.render();
     this.box.dataset.model = model;
   }
@@ -185,11 +185,19 @@ class StructureView {
     return best;
   }
 
+  /** The opening view: all of it, most extent from left to right and least in the line of sight. */
+  open() {
+    const [x, y, z, depth] = this.viewer.getView();
+    this.viewer.setView([x, y, z, depth, ...DATA.models[state.model].turn]);
+    this.viewer.zoomTo();
+    this.viewer.zoom(0.9); // the ends of something long would touch the border
+  }
+
   reset() {
     this.focused = null;
     if (!this.viewer) return;
     this.paint();
-    this.viewer.zoomTo({}, motion());
+    this.open();
   }
 
   /** A ligand from near, and side chains around it. */
