@@ -1,5 +1,9 @@
-"""Fixtures shared by every test: the oracle arrays, a fixed seed."""
+"""Fixtures shared by every test: the oracle arrays, a fixed seed, processes that need not load the package first."""
 
+import multiprocessing
+import os
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +40,52 @@ def oracle():
             return dict(arrays)
 
     return load
+
+
+PRELOADED = ["foldwright.cli.predict", "foldwright.cli.train", "foldwright.weights.store"]
+BEGIN = """
+import os, sys
+os.environ.update(variables)
+sys.argv = ["-c", *words]
+os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 1)
+exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
+"""
+
+
+@pytest.fixture(scope="session")
+def forkserver():
+    """A process of its own for a program, as `python -c program *words` is, but the package is loaded already.
+
+    What it prints goes to the file `said`. The modules come from a server without a thread or a test's shape checks.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+
+    def start(program: str, *words: object, said: Path | str = os.devnull, **variables: object) -> BaseProcess:
+        given = {"program": program, "words": [str(word) for word in words], "said": str(said)}
+        given["variables"] = {name: str(value) for name, value in variables.items()}
+        process = context.Process(target=exec, args=(BEGIN, given))
+        process.start()
+        return process
+
+    return start
+
+
+@pytest.fixture
+def full_disk():
+    """`with full_disk(size):` the system refuses to let any file grow beyond so many bytes, as a full disk would."""
+    resource = pytest.importorskip("resource", reason="needs limits of a process")
+
+    @contextmanager
+    def full(size: int):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))  # Python ignores the signal and raises the error
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return full
 
 
 @pytest.fixture(autouse=True)

@@ -29,9 +29,20 @@ def test_an_error_leaves_what_was_there(tmp_path, reason):
 
 
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path):
-    with pytest.raises(InputError, match=r"scores.json: cannot be written: No space left"):
+    with pytest.raises(InputError, match=r"scores.json: cannot be written: No space left.*bytes are free there"):
         write_and_raise(tmp_path / "scores.json", OSError(errno.ENOSPC, "No space left on device"))
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("size", [30_000, 30_000_000])  # seen when buffers are emptied, or at once
+def test_what_the_system_refuses_to_write_leaves_what_was_there(tmp_path, full_disk, size):
+    target = tmp_path / "scores.json"
+    target.write_text("before")
+    with full_disk(20_000), pytest.raises(InputError, match=r"scores.json: cannot be written: File too large"):  # noqa: SIM117
+        with atomic_write(target) as file:
+            file.write("x" * size)
+    assert target.read_text() == "before"
+    assert os.listdir(tmp_path) == ["scores.json"]
 
 
 def test_an_error_about_another_file_is_not_blamed_on_this_one(tmp_path):

@@ -109,6 +109,17 @@ def test_an_interrupted_unpacking_goes_on_with_what_is_missing(served, tmp_path)
     assert first.stat().st_mtime_ns == time
 
 
+def test_a_disk_that_fills_while_unpacking_is_told_and_keeps_whole_files_only(full_disk, tmp_path):
+    archive, target = tmp_path / "a.tar", tmp_path / "inside"
+    target.mkdir()
+    archive.write_bytes(tar_of({"params_model_1.npz": b"x" * 1000, "params_model_2.npz": b"y" * 200_000}))
+    told = r"inside: the disk is full: 200,000 bytes are needed and [\d,]+ bytes are free"
+    with full_disk(100_000), pytest.raises(InputError, match=told):
+        unpack(archive, target)
+    assert [path.name for path in target.iterdir()] == ["params_model_1.npz"]
+    assert len(unpack(archive, target)) == 2
+
+
 def test_nothing_but_parameter_files_leaves_an_archive(tmp_path):
     archive = tmp_path / "evil.tar"
     inside = tmp_path / "inside"

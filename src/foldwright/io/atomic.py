@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import IO, Any
 from foldwright.errors import InputError
 
 PART = ".part"  # how the name of a file ends that is not whole yet
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FAILED_WRITES = (*_NO_ROOM, errno.EIO)
 
 
 @contextmanager
@@ -29,7 +31,7 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         encoding = None if "b" in mode else "utf-8"
-        with _named_errors(path, _NO_ROOM), os.fdopen(handle, mode, encoding=encoding) as file:
+        with _named_errors(path, _FAILED_WRITES), os.fdopen(handle, mode, encoding=encoding) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -51,7 +53,14 @@ def _named_errors(path: Path, only: tuple[int, ...] = ()) -> Iterator[None]:
         if only and error.errno not in only:
             raise
         remedy = "Choose a place that you may write to and that has room."
-        raise InputError(f"cannot be written: {error.strerror}.", file=path, remedy=remedy) from error
+        free = f" ({free_bytes(path):,} bytes are free there)" if error.errno in _NO_ROOM else ""
+        raise InputError(f"cannot be written: {error.strerror}{free}.", file=path, remedy=remedy) from error
+
+
+def free_bytes(path: Path) -> int:
+    """Room on the disk that a path lies on or would lie on."""
+    existing = next(place for place in (path, *path.absolute().parents) if place.exists())
+    return shutil.disk_usage(existing).free
 
 
 def _permissions(path: Path) -> int:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from foldwright.errors import InputError
+from foldwright.io.atomic import free_bytes
 
 CHUNK = 1 << 20
 RESERVE = 64_000_000  # bytes left free on the disk, for the files of other programs
@@ -161,7 +162,7 @@ def _one_connection(url: str, target: Path, room_factor: float, timeout: float, 
             raise FileChanged("the server's file has changed")
         _check_room(target, offer.total, begin, room_factor)
         sidecar_of(target).write_text(json.dumps({"url": url, **offer.as_json()}))
-        with disk_faults(target), part.open("r+b" if begin else "wb", buffering=0) as file:
+        with disk_faults(target, offer.total), part.open("r+b" if begin else "wb", buffering=0) as file:
             file.seek(begin)
             _pour(response, file, begin, offer.total, report)
     return offer
@@ -334,20 +335,29 @@ def _writable(target: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def disk_faults(target: Path) -> Iterator[None]:
-    """A full disk or a missing right, said in words; what arrived stays for the next run."""
+def disk_faults(target: Path, needed: int | None = None) -> Iterator[None]:
+    """A full disk or a missing right, said in words; what arrived stays for the next run.
+
+    needed  bytes of the whole file, where that is known
+    """
     try:
         yield
     except OSError as fault:
         if fault.errno in NO_ROOM:
-            problem = f"the disk is full after {_size(part_of(target)):,} bytes."
-            remedy = "Free some room and run the command again: it goes on from there."
+            problem, remedy = _fullness(target, needed), "Free some room and run the command again."
         elif fault.errno in NO_RIGHT | {errno.ENOTDIR, errno.EEXIST}:
             problem = f"this folder cannot be written to ({fault.strerror})."
             remedy = "Choose another; --help says how."
         else:
             raise
         raise DiskFault(problem, file=target.parent, remedy=remedy) from fault
+
+
+def _fullness(target: Path, needed: int | None) -> str:
+    arrived, free = _size(part_of(target)), free_bytes(target)
+    after = f" after {arrived:,} bytes, which are kept" if arrived else ""
+    wanted = f"{needed:,} bytes are needed and " if needed else ""
+    return f"the disk is full{after}: {wanted}{free:,} bytes are free."
 
 
 @contextlib.contextmanager

@@ -83,7 +83,7 @@ def unpack(archive: Path, folder: Path) -> list[Path]:
     """
     files: list[Path] = []
     try:
-        with disk_faults(archive), tarfile.open(archive) as tar:
+        with tarfile.open(archive) as tar:
             for member in tar:
                 name = Path(member.name).name
                 if member.isreg() and PARAMETER_FILE.fullmatch(name):
@@ -101,12 +101,13 @@ def _unpack_one(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> 
     if target.is_file() and target.stat().st_size == member.size:
         return target
     part = target.with_name(target.name + ".part")
-    try:
-        with part.open("wb") as file:
-            shutil.copyfileobj(cast(IO[bytes], tar.extractfile(member)), file)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+    with disk_faults(target, member.size):
+        try:
+            with part.open("wb") as file:
+                shutil.copyfileobj(cast(IO[bytes], tar.extractfile(member)), file)
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)
     return target
 
 
