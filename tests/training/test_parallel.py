@@ -1,9 +1,7 @@
 """Two processes compute what one does, replicated or divided; a lost one is said."""
 
-import os
 import signal
-import subprocess
-import sys
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,22 +53,23 @@ with processes(kind, "cpu") as all_of_us:
 """
 
 
-def launch(tmp_path, port, kind, stop_after, what=""):
-    """Two processes that find each other as those of torchrun do."""
-    arguments = [sys.executable, "-c", WORKER, str(Path(__file__).parent), kind, str(tmp_path), str(stop_after), what]
-    environment = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    started = [
-        subprocess.Popen(arguments, env=environment | {"RANK": str(rank)}, stdout=subprocess.PIPE, text=True)
-        for rank in range(2)
-    ]
-    said = [process.communicate(timeout=300)[0] for process in started]
-    return [process.returncode for process in started], said
-
-
 @pytest.fixture
-def port():
-    import socket
+def launch(forkserver):
+    """Two processes that find each other as those of torchrun do: how each ended and what it said."""
 
+    def launch(run, kind, stop_after, what=""):
+        said = [run.with_name(f"{run.name}_said_{rank}") for rank in range(2)]
+        place = {"WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+        words = (Path(__file__).parent, kind, run, stop_after, what)
+        started = [forkserver(WORKER, *words, said=file, RANK=rank, **place) for rank, file in enumerate(said)]
+        for process in started:
+            process.join(600)
+        return [process.exitcode for process in started], [file.read_text() for file in said]
+
+    return launch
+
+
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
@@ -82,14 +81,14 @@ def table(run):
 
 
 @pytest.mark.parametrize("kind", ["ddp", "fsdp"])
-def test_two_processes_have_the_losses_of_one(recipe, made_examples, tmp_path, port, kind):
+def test_two_processes_have_the_losses_of_one(recipe, made_examples, tmp_path, launch, kind):
     if kind == "fsdp":
         optimiser = replace(recipe.optimiser, is_clipped_per_example=False)
         recipe = replace(recipe, optimiser=optimiser, is_checkpointed=True)
     train(recipe, made_examples(recipe), tmp_path / "one")
-    assert launch(tmp_path / "two", port, kind, 2)[0] == [0, 0]
+    assert launch(tmp_path / "two", kind, 2)[0] == [0, 0]
     # Going on from a checkpoint: by two processes, and then by one that holds all.
-    assert launch(tmp_path / "two", port, kind, 4)[0] == [0, 0]
+    assert launch(tmp_path / "two", kind, 4)[0] == [0, 0]
     train(recipe, made_examples(recipe), tmp_path / "two")
     one, two = table(tmp_path / "one"), table(tmp_path / "two")
     assert len(one) == len(two) == recipe.num_steps
@@ -98,19 +97,21 @@ def test_two_processes_have_the_losses_of_one(recipe, made_examples, tmp_path, p
     assert len({row["loss"] for row in one}) == recipe.num_steps
 
 
-def test_a_killed_process_is_said_by_the_others_and_the_checkpoint_stands(tmp_path, port):
-    codes, said = launch(tmp_path, port, "ddp", 6, what="killed")
+def test_a_killed_process_is_said_by_the_others_and_the_checkpoint_stands(tmp_path, launch):
+    run = tmp_path / "run"
+    codes, said = launch(run, "ddp", 6, what="killed")
     assert sorted(codes) == [-signal.SIGKILL, 1]
     assert "LostProcess" in "".join(said)
     assert "The last checkpoint stands" in "".join(said)
-    assert checkpoint.read_header(checkpoint.checkpoints(tmp_path)[-1]).step >= 2
+    assert checkpoint.read_header(checkpoint.checkpoints(run)[-1]).step >= 2
 
 
-def test_one_that_is_asked_to_stop_stops_all_at_the_same_step(tmp_path, port):
-    codes, said = launch(tmp_path, port, "ddp", 6, what="asked")
+def test_one_that_is_asked_to_stop_stops_all_at_the_same_step(tmp_path, launch):
+    run = tmp_path / "run"
+    codes, said = launch(run, "ddp", 6, what="asked")
     assert codes == [0, 0]
     assert sorted(said) == ["stopped 0 143\n", "stopped 1 143\n"]
-    assert len(table(tmp_path)) == 3  # the request was seen in the exchange of the third step
+    assert len(table(run)) == 3  # the request was seen in the exchange of the third step
 
 
 def test_a_network_in_parts_cannot_clip_each_example(recipe):
