@@ -1,5 +1,6 @@
 """Two Ray nodes on this machine, one of them killed in the middle: the files are those of a local run."""
 
+import os
 import time
 from functools import partial
 
@@ -21,8 +22,19 @@ TINY = (
     "trunk.num_blocks=1 trunk.c_m=16 trunk.c_z=8 trunk.c_s=16 trunk.c_triangle=8 extra_msa.num_blocks=1 "
     "structure.num_layers=1 recycling.num_recycles=1"
 )
-NODE = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80_000_000, "include_dashboard": False}
-QUICK = {"health_check_initial_delay_ms": 500, "health_check_period_ms": 500, "health_check_failure_threshold": 2}
+PATIENCE = 300  # seconds: as much as a busy machine may take for anything here
+NODE = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80_000_000}
+HEAD = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+CONFIG = {  # a node that is gone is missed at once, one that is slow never, and no process ends for want of memory
+    "health_check_initial_delay_ms": 500,
+    "health_check_period_ms": 500,
+    "health_check_failure_threshold": 2,
+    "health_check_timeout_ms": 1000 * PATIENCE,
+    "worker_register_timeout_seconds": PATIENCE,
+    "agent_register_timeout_ms": 1000 * PATIENCE,
+    "memory_monitor_refresh_ms": 0,
+}
+WAITS = ("RAY_gcs_server_port_wait_time_s", "RAY_raylet_start_wait_time_s")
 DIFFERS = {"execution.json"}  # named for what differs from run to run
 
 
@@ -37,14 +49,20 @@ class Said(Silent):
 @pytest.fixture
 def cluster(monkeypatch):
     pytest.importorskip("ray", reason="Ray is not installed")
-    for name, value in QUIET.items():
+    for name, value in {**QUIET, **dict.fromkeys(WAITS, str(PATIENCE))}.items():
         monkeypatch.setenv(name, value)
+    from ray._private import ray_constants
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={**NODE, "_system_config": QUICK})
-    made.victim = made.add_node(**{**NODE, "include_dashboard": None})
-    yield made
-    made.shutdown()
+    monkeypatch.setattr(ray_constants, "GCS_SERVER_REQUEST_TIMEOUT_SECONDS", PATIENCE)
+    made = Cluster()
+    try:
+        made.add_node(wait=False, **NODE, **HEAD, _system_config=CONFIG)
+        made.victim = made.add_node(wait=False, **NODE)
+        made.wait_for_nodes(PATIENCE)
+        yield made
+    finally:
+        made.shutdown()
 
 
 @pytest.fixture
@@ -67,28 +85,30 @@ def files_of(out):
 
 
 class Disturbed(RayRun):
-    """Waits until both machines work and then kills one of them."""
+    """Waits until both machines can work, gives them jobs and kills one of them, whose job cannot end before."""
 
     cluster = None
     cut_short = ""
 
     def start_predictions(self):
+        idle = [member.machine.node for member in self.crew.members if member.is_idle]
         if self.cut_short:
-            return super().start_predictions()
-        if sum(member.is_idle for member in self.crew.members) == 2 and len(self.queue) >= 2:
+            super().start_predictions()
+        elif len(idle) == 2 and len(self.queue) >= 2:
+            self.cut_short = self.queue[idle.index(self.cluster.victim.node_id)][0].job.name
+            barrier = self.plan.folder(self.cut_short).file("msas/A.a3m")  # read before it is written: a pipe holds
+            barrier.parent.mkdir(parents=True, exist_ok=True)
+            os.mkfifo(barrier)
             super().start_predictions()
             self.kill()
-        return None
+            barrier.unlink()
 
     def kill(self):
-        victim = self.cluster.victim
-        work = [what for what in self.doing.values() if hasattr(what, "task")]
-        self.cut_short = next(w.task.job.name for w in work if w.member.machine.node == victim.node_id)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while self.manifest.written_state(self.cut_short) != PREDICTING and time.monotonic() < deadline:
             time.sleep(0.01)
         assert {state.entry.name: state.state for state in self.manifest.states()}[self.cut_short] == PREDICTING
-        self.cluster.remove_node(victim, allow_graceful=False)
+        self.cluster.remove_node(self.cluster.victim, allow_graceful=False)
 
 
 @pytest.mark.slow
