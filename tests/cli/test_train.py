@@ -1,10 +1,6 @@
 """The command from prepared chains to checkpoints: what it writes, what it refuses, how it ends."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -140,17 +136,17 @@ def test_another_recipe_in_the_same_folder_is_refused(data, tmp_path):
     assert "seed (there 0, now 5)" in refused.output + refused.stderr
 
 
-def test_sigterm_ends_with_a_checkpoint_and_its_own_code(data, tmp_path):
-    command = [sys.executable, "-m", "foldwright", *arguments(data, tmp_path, "--threads", "1", steps=100_000)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    metrics, patience = tmp_path / "metrics.csv", time.monotonic() + 300
+def test_sigterm_ends_with_a_checkpoint_and_its_own_code(data, tmp_path, forkserver):
+    words = arguments(data, tmp_path / "run", "--threads", "1", steps=100_000)
+    process = forkserver("from foldwright.cli.main import main; main()", *words, said=tmp_path / "said")
+    metrics, patience = tmp_path / "run" / "metrics.csv", time.monotonic() + 300
     while time.monotonic() < patience and not (metrics.exists() and metrics.read_text().count("\n") > 2):
         time.sleep(0.2)
-    process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=300)[0]
-    assert process.returncode == 143
-    assert "the same command goes on" in said
-    assert len(list((tmp_path / "checkpoints").iterdir())) == 1
+    process.terminate()
+    process.join(300)
+    assert process.exitcode == 143
+    assert "the same command goes on" in (tmp_path / "said").read_text()
+    assert len(list((tmp_path / "run" / "checkpoints").iterdir())) == 1
 
 
 def test_a_log_gets_lines_and_quiet_none():

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -48,6 +46,8 @@ KILLED = """
 import sys, os, signal
 from dataclasses import replace
 from pathlib import Path
+import torch
+torch.set_num_threads(1)
 sys.path.insert(0, sys.argv[2])
 from conftest import MadeExamples, small_recipe
 from foldwright.training.loop import RunOptions, train
@@ -63,12 +63,11 @@ train(recipe, MadeExamples(recipe), Path(sys.argv[1]), RunOptions(checkpoint_eve
 """
 
 
-def test_a_run_that_was_killed_goes_on_bit_for_bit(recipe, made_examples, tmp_path):
+def test_a_run_that_was_killed_goes_on_bit_for_bit(recipe, made_examples, tmp_path, forkserver):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    folder = str(Path(__file__).parent)
-    ended = subprocess.run([sys.executable, "-c", KILLED, str(killed), folder], env=environment, timeout=120)
-    assert ended.returncode == -signal.SIGKILL
+    process = forkserver(KILLED, killed, Path(__file__).parent)
+    process.join(600)
+    assert process.exitcode == -signal.SIGKILL
     assert (killed / "metrics.csv").read_text().count("\n") == 6
     assert [path.name[-13] for path in checkpoint.checkpoints(killed)] == ["2", "4"]
     train(recipe, made_examples(recipe), killed)
