@@ -92,6 +92,7 @@ def test_a_search_that_is_not_possible_is_refused_before_anything_begins(predict
     for words, reason in (
         (["--preset", "af2_full"], "uniref90"),
         (["--preset", "everything"], "--preset"),
+        (["--template-filter", "max_identity=90"], "--template-filter"),
         (["--msa", "none", "--alignments", tmp_path], "--msa none"),
         (["--relax", "twice"], "--relax"),
     ):

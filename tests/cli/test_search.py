@@ -12,11 +12,17 @@ from typer.testing import CliRunner
 from foldwright.cli.search import search
 from foldwright.errors import InputError
 from foldwright.io.alignment import Alignment
+from foldwright.io.job import ChainInput, Job
 from foldwright.io.jobs import read_jobs
-from foldwright.search.colabfold import ServerAnswer
+from foldwright.io.mmcif import read_mmcif
+from foldwright.pipeline.evidence import evidence_of
+from foldwright.pipeline.searching import search_jobs
+from foldwright.search.colabfold import ServerAnswer, ServerHit
+from foldwright.search.files import read_hits
 from foldwright.search.parameters import Jackhmmer
 from foldwright.search.programs import PROGRAMS
 from foldwright.search.programs.in_process import JackhmmerInProcess
+from foldwright.search.server_structures import Archive
 
 app = typer.Typer()
 app.command()(search)
@@ -182,3 +188,66 @@ def test_wrong_options_are_refused(run, words):
     result = run(ONE, *words)
     assert isinstance(result.exception, InputError)
     assert result.exception.field == words[0]
+
+
+@pytest.fixture
+def hits(monkeypatch, oracle_file):
+    """A query, and a server that names two structures for it, of which it has one."""
+    text = oracle_file("data/inputs/4i6p.cif").read_bytes()
+    letters = read_mmcif(oracle_file("data/inputs/4i6p.cif")).chain("A").sequence[10:50]
+    query = "".join("A" if i % 4 == 0 else letter for i, letter in enumerate(letters))
+    rows = [ServerHit(name, 0.8, (1, 40), (1, 40), 1e-9, "40M") for name in ("4i6p_A", "9xyz_A")]
+
+    def fetch(desk, path, read):
+        return Archive({"4i6p": text}, {"4i6p_A": letters}, True)
+
+    monkeypatch.setattr("foldwright.search.tickets.Desk.fetch", fetch)
+    answers = [ServerAnswer(rows_of(query, "A"), None, tuple(rows))]
+    monkeypatch.setattr("foldwright.search.programs.server.search_on_server", lambda *_: answers)
+    return query
+
+
+def test_structures_of_the_server_lie_beside_the_hits(run, hits, tmp_path):
+    result = run(hits, "--preset", "colabfold", "--engine", "server", databases=None)
+    assert result.exit_code == 0, result.output
+    found = tmp_path / "found"
+    assert [file.name for file in (found / "structures").iterdir()] == ["4i6p.cif.gz"]
+    kept = read_hits(found / "query" / "A.hits.json")
+    assert [hit.name for hit in kept] == ["4i6p_A", "9xyz_A"]
+    assert kept[0].hit_sequence
+    record = json.loads((found / "query" / "search.json").read_text())["chains"]["A"]["templates"]
+    assert record == {"without_structure": {"9xyz": "the server has no structure of it"}}
+    evidence = evidence_of(alignments=found)
+    chain = ChainInput(hits, alignment=rows_of(hits, "A"), template_hits=kept)
+    (searched,) = search_jobs([Job("query", (chain,))], evidence)
+    assert [item.name for item in searched.job.chains[0].templates] == ["4i6p_A"]
+
+
+def test_bounds_leave_hits_out_and_say_so(run, hits, tmp_path):
+    def kept(*words):
+        result = run(hits, "--preset", "colabfold", "--engine", "server", *words, databases=None)
+        assert result.exit_code == 0, result.output
+        chain = json.loads((tmp_path / "found" / "query" / "search.json").read_text())["chains"]["A"]
+        file = tmp_path / "found" / "query" / "A.hits.json"
+        names = [hit.name for hit in read_hits(file)] if file.is_file() else []
+        return names, chain["templates"].get("rejected")
+
+    assert kept("--template-filter", "max_templates=1") == (
+        ["4i6p_A"],
+        [{"reason": "1 better ones were found", "hits": ["9xyz_A"]}],
+    )
+    assert kept("--template-filter", "max_identity=0.5") == (
+        ["9xyz_A"],  # of which only the name is known
+        [{"reason": "more than 50% of the aligned residues are equal", "hits": ["4i6p_A"]}],
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["max_identity", "max_identity=2", "max_identity=nan", "min_length=0", "min_length=1.5", "best=1", "max_date=3"],
+)
+def test_a_bound_that_is_none_is_refused(run, text):
+    result = run(ONE, "--template-filter", text)
+    assert isinstance(result.exception, InputError)
+    assert result.exception.field == "--template-filter"
+    assert text in result.exception.message

@@ -9,9 +9,11 @@ from foldwright.errors import InputError
 from foldwright.io.alignment import Alignment
 from foldwright.io.hhr import TemplateHit
 from foldwright.io.job import ChainInput, Job, TemplateInput
+from foldwright.io.mmcif import read_mmcif
 from foldwright.pipeline import searching
 from foldwright.pipeline.evidence import evidence_of
 from foldwright.pipeline.searching import search_jobs
+from foldwright.search.server_structures import Archive, Shelf
 from foldwright.search.stage import ChainSearch
 
 A, B = "MKTAYIAKQRQISFVKSHFS", "GSHMLEDPVDAWLKQ"
@@ -205,6 +207,49 @@ def test_templates_are_searched_although_the_alignment_is_given(monkeypatch, tmp
     assert found.chains[0]["msa"] == "given"
     assert found.job.chains[0].alignment.descriptions == ["query", "mine"]
     assert found.chains[0]["templates"]["rejected"][0]["hits"] == ["9xyz_A"]
+
+
+@pytest.fixture
+def on_the_shelf(monkeypatch, tmp_path, oracle_file):
+    """What a server has sent before: 4i6p; of which it names a relative, and another entry that it cannot send."""
+    monkeypatch.setenv("FOLDWRIGHT_CACHE", str(tmp_path))
+    monkeypatch.setattr("foldwright.search.tickets.Desk.fetch", refuse)
+    file = oracle_file("data/inputs/4i6p.cif")
+    chain = read_mmcif(file).chain("A").sequence
+    evidence = evidence_of(preset="colabfold", search_engine="server")
+    Shelf.of(evidence.search).put(Archive({"4i6p": file.read_bytes()}, {"4i6p_A": chain}, True), ["4i6p_A"])
+    query = "".join("A" if i % 7 == 0 else letter for i, letter in enumerate(chain[10:50]))
+    known = TemplateHit(1, "4i6p_A", 40, None, query, "", list(range(40)), list(range(10, 50)), None, 1e-9)
+    hits = (known, replace(known, index=2, name="9xyz_A"))
+    monkeypatch.setattr(searching, "search_chains", lambda s, *_: [ChainSearch(rows(query, "x"), None, hits)])
+    return query
+
+
+def refuse(desk, path, read):
+    raise InputError("the server is closed.")
+
+
+def test_structures_of_the_server_become_templates_and_the_rest_is_told(on_the_shelf):
+    found = complete(job(on_the_shelf), preset="colabfold", search_engine="server")
+    (used,) = found.job.chains[0].templates
+    assert used.mapping == tuple((i, i + 10) for i in range(40))
+    record = found.chains[0]["templates"]
+    assert (record["source"], record["used"][0]["name"]) == ("searched", "4i6p_A")
+    reason = "the server could not be asked for it: the server is closed"
+    assert record["rejected"] == [{"reason": reason, "hits": ["9xyz_A"]}]
+
+
+def test_without_templates_the_server_is_not_asked_for_structures(on_the_shelf):
+    found = complete(job(on_the_shelf), preset="colabfold", search_engine="server", use_templates="none")
+    assert found.job.chains[0].templates == ()
+
+
+def test_chosen_bounds_decide_and_are_recorded(on_the_shelf):
+    chosen = {"preset": "colabfold", "search_engine": "server", "template_filters": {"max_identity": 0.5}}
+    record = complete(job(on_the_shelf), **chosen).chains[0]["templates"]
+    assert record["used"] == []
+    assert "50% of the aligned residues are equal" in record["rejected"][0]["reason"]
+    assert (record["filters"]["max_identity"], record["filters"]["min_length"]) == (0.5, 10)
 
 
 # Choices

@@ -150,6 +150,14 @@ def predict(
     max_template_date: Annotated[
         str | None, Option(metavar="YYYY-MM-DD", help="Take no template that was released later. af3: 2021-09-30.")
     ] = None,
+    template_filter: Annotated[
+        list[str] | None,
+        Option(
+            metavar="NAME=NUMBER",
+            help="Which hits of a search become templates: max_templates (4), max_identity (none), min_coverage "
+            "(0.1), max_subsequence (0.95), min_length (10); repeat.",
+        ),
+    ] = None,
     relax: Annotated[
         str, Option(help="Relieve clashes by restrained minimisation: of the best prediction, all or none.")
     ] = "none",
@@ -202,6 +210,7 @@ def predict(
     from foldwright.pipeline.progress import reporter
     from foldwright.pipeline.results import FailedJob
     from foldwright.pipeline.seeds import all_seeds, parse_seeds, seeds_of_complexes
+    from foldwright.search.templates import parse_filters
 
     family = family_of(inputs, model or (), weights)
     of_one_family = {
@@ -232,6 +241,8 @@ def predict(
         search_engine=search_engine,
         template_structures=template_structures,
         max_template_date=max_template_date,
+        template_filters=parse_filters(template_filter or ()),
+        alignments=alignments,
     )
     chosen = parse_seeds(seeds) if seeds else ()
     common: dict[str, Any] = {

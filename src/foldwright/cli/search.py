@@ -15,6 +15,7 @@ from foldwright.errors import InputError
 
 if TYPE_CHECKING:
     from foldwright.io.job import Job, JobList
+    from foldwright.search.files import TemplateKeeper
     from foldwright.search.options import SearchOptions
     from foldwright.search.stage import ChainSearch
 
@@ -51,6 +52,14 @@ def search(
         list[str] | None, Option(metavar="STEP=ROWS", help="Keep so many rows of a step, e.g. mgnify=5000; repeat.")
     ] = None,
     templates: Annotated[bool, Option(help="Whether to search for templates too.")] = True,
+    template_filter: Annotated[
+        list[str] | None,
+        Option(
+            metavar="NAME=NUMBER",
+            help="Keep only such hits: max_templates, max_identity, min_coverage, max_subsequence, min_length; repeat. "
+            "Default: all hits are kept, and `foldwright predict` chooses.",
+        ),
+    ] = None,
     server: Annotated[
         str | None, Option(metavar="URL", help="Address of the MSA server. Default: ColabFold's public one.")
     ] = None,
@@ -67,15 +76,18 @@ def search(
 
     Results of a job go to OUT/<job>/: A.a3m for chain A, A.candidates.a3m (rows to pair chains by species),
     A.paired.a3m (rows that the server has paired) and A.hits.json (templates); search.json says how they were found.
-    `foldwright predict INPUT --alignments OUT` reads them. Nothing is searched twice, whichever job asked for it. Exit
-    code: 0 if every job was searched, 1 if some failed (OUT/<job>/search.json says why), 2 if nothing could begin.
+    OUT/structures/ holds the structures that the server names. `foldwright predict INPUT --alignments OUT` reads them.
+    Nothing is searched twice, whichever job asked for it. Exit code: 0 if every job was searched, 1 if some failed
+    (OUT/<job>/search.json says why), 2 if nothing could begin.
     """
     from foldwright.io.jobs import collect
     from foldwright.search.colabfold import PUBLIC
+    from foldwright.search.files import STRUCTURES, TemplateKeeper
     from foldwright.search.options import SearchOptions
     from foldwright.search.pairs import search_pairs
     from foldwright.search.recipes import LOCAL
     from foldwright.search.stage import search_chains
+    from foldwright.search.templates import parse_filters
 
     options = SearchOptions(
         preset=preset or LOCAL,
@@ -89,6 +101,7 @@ def search(
         refresh=refresh,
         threads=threads,
     )
+    filters = parse_filters(template_filter or ())
     tell = _silent if quiet else _tell
     jobs = rna_jobs(inputs) if preset == "af3_rna" else collect(inputs)
     for failure in jobs.failures:
@@ -99,7 +112,8 @@ def search(
     sequences = list(dict.fromkeys(sequence for job in jobs for sequence in job.sequences))
     found = dict(zip(sequences, search_chains(sequences, options, tell), strict=True))
     pairs = partial(search_pairs, options=options, pairing=pairing)
-    failed = [job for job in jobs if not _write(job, found, pairs, out / job.name, tell)]
+    keep = TemplateKeeper(options, filters, out / STRUCTURES)
+    failed = [job for job in jobs if not _write(job, found, pairs, keep, out / job.name, tell)]
     if failed or jobs.failures:
         raise typer.Exit(SOME_JOB_FAILED)
 
@@ -146,7 +160,9 @@ def warn_of_demo(options: SearchOptions) -> None:
         )
 
 
-def _write(job: Job, found: dict[str, ChainSearch | Exception], search_pairs, folder: Path, tell) -> bool:
+def _write(
+    job: Job, found: dict[str, ChainSearch | Exception], search_pairs, keep: TemplateKeeper, folder: Path, tell
+) -> bool:
     """The files of one job; whether all its chains were searched."""
     from foldwright.search.files import write_chain, write_json, write_pairs
 
@@ -157,8 +173,9 @@ def _write(job: Job, found: dict[str, ChainSearch | Exception], search_pairs, fo
         if isinstance(result, Exception):
             errors[name] = str(result)
             continue
+        result, told = keep.of_chain(result, sequence)
         write_chain(folder, name, result)
-        chains[name] = {"residues": len(sequence), "rows": len(result.alignment), **result.record}
+        chains[name] = {"residues": len(sequence), "rows": len(result.alignment), **result.record, **told}
         tell(f"{job.name}  {name} · {len(sequence)} residues · {len(result.alignment):,} rows")
     try:
         pairs = None if errors else search_pairs(list(names.values()))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from foldwright.errors import InputError
 from foldwright.features.pairing import STRATEGIES
 from foldwright.io.job import ChainInput, Job
+from foldwright.search.files import STRUCTURES as STRUCTURES_OF_SEARCH
 from foldwright.search.options import SearchOptions
 from foldwright.search.plan import chosen_steps
 from foldwright.search.recipes import LOCAL
@@ -101,8 +104,13 @@ def evidence_of(
     search_engine: str = AUTO,
     template_structures: str | Path | None = None,
     max_template_date: str | None = None,
+    template_filters: Mapping[str, Any] | None = None,
+    alignments: str | Path | None = None,
 ) -> Evidence:
     """The choices of the command `foldwright predict`; without a preset, `local`.
+
+    template_filters  numbers of `TemplateFilters` by name, the day apart
+    alignments        a folder of `foldwright search`, which may hold the structures that its hits name
 
     Raises:
         InputError: a choice that does not exist.
@@ -117,9 +125,17 @@ def evidence_of(
             engine=search_engine,
             templates=use_templates == AUTO,
         ),
-        filters=TemplateFilters(max_date=max_template_date),
-        structures=None if template_structures is None else Path(template_structures),
+        filters=TemplateFilters(max_date=max_template_date, **(template_filters or {})),
+        structures=_structures(template_structures, alignments),
     )
+
+
+def _structures(chosen: str | Path | None, alignments: str | Path | None) -> Path | None:
+    """The folder that was named, else the one of an earlier search."""
+    if chosen is not None:
+        return Path(chosen)
+    searched = None if alignments is None else Path(alignments) / STRUCTURES_OF_SEARCH
+    return searched if searched is not None and searched.is_dir() else None
 
 
 def check_given(evidence: Evidence, alignments: object, templates: object) -> None:

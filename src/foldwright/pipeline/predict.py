@@ -51,6 +51,7 @@ def predict(
     search_engine: str = "auto",
     template_structures: str | Path | None = None,
     max_template_date: str | None = None,
+    template_filters: Mapping[str, Any] | None = None,
     relax: str = "none",
     overrides: Mapping[str, Any] | None = None,
     overwrite: bool = False,
@@ -66,6 +67,7 @@ def predict(
     preset     how relatives are searched where none are given; None searches the small database of the package, or the
                folder of databases that is named
     overrides  numbers of the network by dotted path, {"trunk.num_blocks": 8}
+    template_filters  numbers of `TemplateFilters` by name, {"max_identity": 0.9}
     report     told what happens; `foldwright.pipeline.progress.Live()` draws it on a terminal
 
     Returns every prediction, jobs in the order of the input, the most confident of a job first.
@@ -84,6 +86,8 @@ def predict(
             search_engine=search_engine,
             template_structures=template_structures,
             max_template_date=max_template_date,
+            template_filters=template_filters,
+            alignments=alignments,
         ),
         models=model_names([model] if isinstance(model, str) else tuple(model)),
         weights=None if weights is None else str(weights),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 from foldwright.io.alignment import Alignment
@@ -168,7 +168,7 @@ def templates_of_hits(
         reason = {"reason": "no folder of mmCIF files is known (--template-structures)", "hits": names_of(hits)}
         return [], {"used": [], "rejected": [reason]}
     used, rejected = select_templates(hits, sequence, structures, filters)
-    return used, template_record(used, rejected)
+    return used, {"filters": asdict(filters), **template_record(used, rejected)}
 
 
 def _located(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,46 @@ from foldwright.io.a3m import write_a3m
 from foldwright.io.alignment import Alignment
 from foldwright.io.atomic import atomic_write
 from foldwright.io.hhr import TemplateHit
+from foldwright.search.options import SERVER, SearchOptions
+from foldwright.search.server_structures import locate
 from foldwright.search.stage import ChainSearch
+from foldwright.search.structures import TemplateStructures
+from foldwright.search.templates import TemplateFilters, rejected_record, screened
+
+STRUCTURES = "structures"  # the folder of those that a server sent, among the results of searches
+
+
+@dataclass(frozen=True)
+class TemplateKeeper:
+    """Which hits are written beside an alignment, and where the structures that a server sends go.
+
+    filters  numbers of `TemplateFilters` that were chosen; without any all hits are kept, to be chosen from later
+    folder   for structures, of all jobs together
+    """
+
+    options: SearchOptions
+    filters: Mapping[str, Any]
+    folder: Path
+
+    def of_chain(self, found: ChainSearch, sequence: str) -> tuple[ChainSearch, dict[str, Any]]:
+        """The search with the hits that are kept, and what to record of the others."""
+        hits, record = found.template_hits, {}
+        if hits and self.options.engine == SERVER:
+            located = locate(hits, self.options)
+            self._copy(located.structures, hits)
+            hits, record["without_structure"] = tuple(located.hits), dict(located.structures.reasons)
+        if hits and self.filters:
+            bounds = TemplateFilters(**{"max_templates": len(hits), **self.filters})
+            kept, rejected = screened(hits, sequence, bounds)
+            hits, record["rejected"] = tuple(kept), rejected_record(rejected)
+        return replace(found, template_hits=hits), {"templates": record} if record else {}
+
+    def _copy(self, structures: TemplateStructures, hits: Sequence[TemplateHit]) -> None:
+        found = {path for hit in hits if (path := structures.find(hit.pdb_id))}
+        for path in sorted(found):
+            if not (self.folder / path.name).is_file():
+                with atomic_write(self.folder / path.name, "wb") as out:
+                    out.write(path.read_bytes())
 
 
 def write_chain(folder: Path, name: str, found: ChainSearch) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from math import inf, isinf
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,15 @@ from foldwright.search.structures import TemplateStructures
 MIN_IDENTITY_OF_HIT = 0.9  # of a hit's sequence with the chain it names; the released pipeline's bound
 MIN_ATOMS = 5  # of the aligned residues; the released pipelines' bound
 MAX_STEP = 150.0  # Å between Cα of neighbours; the released pipeline's bound for a chain that is torn
+
+
+_BOUNDS = {  # what the numbers of `TemplateFilters` may be
+    "max_templates": (0, inf),
+    "min_length": (1, inf),
+    "min_coverage": (0, 1),
+    "max_subsequence": (0, inf),
+    "max_identity": (0, 1),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +58,31 @@ class TemplateFilters:
         if self.max_date is not None and not _is_date(self.max_date):
             message = f'"{self.max_date}" is no date.'
             raise InputError(message, field="max_date", remedy="Write year-month-day: 2021-09-30.")
-        for name, least in {"max_templates": 0, "min_length": 1, "min_coverage": 0, "max_subsequence": 0}.items():
-            if getattr(self, name) < least:
-                message = f"{getattr(self, name)} is not possible."
-                raise InputError(message, field=name, remedy=f"Give at least {least}.")
+        for name, (least, most) in _BOUNDS.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                remedy = f"Give at least {least}{'' if isinf(most) else f' and at most {most}'}."
+                raise InputError(f"{value} is not possible.", field=name, remedy=remedy)
+
+
+def parse_filters(texts: Sequence[str]) -> dict[str, Any]:
+    """Numbers of `TemplateFilters` by name, from words like `max_identity=0.9`.
+
+    Raises InputError for a word that is none, or a name or number that there is not.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        kind = int if name in ("max_templates", "min_length") else float
+        try:
+            found[name] = kind(number)
+            TemplateFilters(**{name: found[name]})
+        except (ValueError, TypeError) as error:
+            remedy = f"Write one of {', '.join(_BOUNDS)} with a number: max_identity=0.9."
+            raise InputError(f'"{text}" is no bound.', field="--template-filter", remedy=remedy) from error
+        except InputError as error:
+            raise InputError(f"{text}: {error.message}", field="--template-filter", remedy=error.remedy) from error
+    return found
 
 
 @dataclass(frozen=True)
@@ -82,8 +113,7 @@ def select_templates(
     rejected: list[Rejected] = []
     for hit in in_order(list(hits)):
         try:
-            if len(chosen) >= filters.max_templates:
-                raise _NoTemplate(f"{filters.max_templates} better ones were found")
+            _check_room(len(chosen), filters)
             check_hit(hit, query, filters)
             row, template = _template(hit, query, structures, filters)
             if row in chosen and filters.is_deduplicated:
@@ -92,6 +122,22 @@ def select_templates(
         except _NoTemplate as error:
             rejected.append(Rejected(hit, str(error)))
     return list(chosen.values()), rejected
+
+
+def screened(
+    hits: Sequence[TemplateHit], query: str, filters: TemplateFilters
+) -> tuple[list[TemplateHit], list[Rejected]]:
+    """The best hits, and the others with the reason, as far as it can be said without their structures."""
+    kept: list[TemplateHit] = []
+    rejected: list[Rejected] = []
+    for hit in in_order(hits):
+        try:
+            _check_room(len(kept), filters)
+            check_hit(hit, query, filters)
+            kept.append(hit)
+        except _NoTemplate as error:
+            rejected.append(Rejected(hit, str(error)))
+    return kept, rejected
 
 
 def in_order(hits: Sequence[TemplateHit]) -> list[TemplateHit]:
@@ -103,13 +149,15 @@ def in_order(hits: Sequence[TemplateHit]) -> list[TemplateHit]:
 
 def template_record(used: Sequence[TemplateInput], rejected: Sequence[Rejected]) -> dict[str, Any]:
     """What was used and what was not, for the record of a run: hits with one reason stand together."""
+    return {"used": [_used(item) for item in used], "rejected": rejected_record(rejected)}
+
+
+def rejected_record(rejected: Sequence[Rejected]) -> list[dict[str, Any]]:
+    """Hits that were not used, those with one reason together."""
     reasons: dict[str, list[str]] = {}
     for item in rejected:
         reasons.setdefault(item.reason, []).append(hit_name(item.hit))
-    return {
-        "used": [_used(item) for item in used],
-        "rejected": [{"reason": reason, "hits": names} for reason, names in reasons.items()],
-    }
+    return [{"reason": reason, "hits": names} for reason, names in reasons.items()]
 
 
 def _used(template: TemplateInput) -> dict[str, Any]:
@@ -120,6 +168,11 @@ def _used(template: TemplateInput) -> dict[str, Any]:
 def hit_name(hit: TemplateHit) -> str:
     """`1abc_A`: the entry in lower case, the chain as its authors write it."""
     return f"{hit.pdb_id}_{hit.chain_id}"
+
+
+def _check_room(count: int, filters: TemplateFilters) -> None:
+    if count >= filters.max_templates:
+        raise _NoTemplate(f"{filters.max_templates} better ones were found")
 
 
 def check_hit(hit: TemplateHit, query: str, filters: TemplateFilters) -> None:

@@ -40,6 +40,7 @@ def predict_complexes(
     search_engine: str = "auto",
     template_structures: str | Path | None = None,
     max_template_date: str | None = None,
+    template_filters: Mapping[str, Any] | None = None,
     overrides: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     report: Silent | None = None,
@@ -71,6 +72,7 @@ def predict_complexes(
         search_engine=search_engine,
         template_structures=template_structures,
         max_template_date=max_template_date,
+        template_filters=template_filters,
     )
     options = ComplexOptions(
         evidence=evidence,
