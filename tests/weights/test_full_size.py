@@ -4,10 +4,6 @@ Parameter counts: ../shared/oracles/af2/manifests_index.json. Each runs in a pro
 checked: checking them takes most of the time that building a network of 48 blocks takes.
 """
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 PARAMETERS = {
@@ -42,13 +38,12 @@ for _ in ("converted", "mapped"):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_every_official_network_imports_a_file_of_full_size(name, tmp_path):
+def test_every_official_network_imports_a_file_of_full_size(name, tmp_path, forkserver):
     path = tmp_path / f"params_{name}.npz"
-    program = [sys.executable, "-c", PROGRAM, name, str(path)]
-    environment = {**os.environ, "FOLDWRIGHT_CACHE": str(tmp_path / "cache")}
-    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=300)
+    process = forkserver(PROGRAM, name, path, said=tmp_path / "said", FOLDWRIGHT_CACHE=tmp_path / "cache")
+    process.join(900)
     path.unlink(missing_ok=True)
     for kept in (tmp_path / "cache" / "converted").glob("*"):  # 370 MB each
         kept.unlink()
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split("\n")[:2] == [f"{name} {PARAMETERS[name]}"] * 2
+    assert process.exitcode == 0
+    assert (tmp_path / "said").read_text().split("\n")[:2] == [f"{name} {PARAMETERS[name]}"] * 2
