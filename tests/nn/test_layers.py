@@ -9,7 +9,12 @@ from foldwright.nn.dropout import ColumnDropout, RowDropout
 from foldwright.nn.linear import Linear
 from foldwright.nn.msa_attention import MSAColumnAttention, MSAColumnGlobalAttention, MSARowAttentionWithPairBias
 from foldwright.nn.outer_product import OuterProductMean
-from foldwright.nn.relative_position import RelativePosition, one_hot
+from foldwright.nn.relative_position import (
+    PaperTokenRelativePosition,
+    RelativePosition,
+    TokenRelativePosition,
+    one_hot,
+)
 from foldwright.nn.transition import Transition
 from foldwright.nn.triangle import (
     TriangleAttentionEndingNode,
@@ -129,6 +134,45 @@ def test_dropout_is_shared_along_its_axis(dropout, axis):
 def test_one_hot_takes_the_nearest_bin():
     bins = torch.tensor([-2.0, 0.0, 3.0])
     assert one_hot(torch.tensor([-9.0, -0.9, 1.4, 1.6, 7.0]), bins).argmax(-1).tolist() == [0, 1, 1, 2, 2]
+
+
+@pytest.fixture
+def complex_of_four():
+    """Two residues each of two copies of one chain, of another chain, and of an ion that is a third copy of it."""
+    residue_index = torch.tensor([1, 2, 1, 2, 1, 2, 1, 1])
+    asym_id = torch.tensor([1, 1, 2, 2, 3, 3, 4, 4])
+    entity_id = torch.tensor([1, 1, 1, 1, 2, 2, 2, 2])
+    sym_id = torch.tensor([1, 1, 2, 2, 1, 1, 3, 3])
+    return residue_index, torch.arange(8), asym_id, entity_id, sym_id
+
+
+def test_the_paper_and_the_released_program_count_copies_of_other_pairs(complex_of_four):
+    """AF3 SI Alg. 3 line 8: the paper's condition is another chain, the released program's the same entity."""
+    released, paper = TokenRelativePosition(8), PaperTokenRelativePosition(8)
+    paper.load_state_dict(released.state_dict())
+    z, other = released(*complex_of_four), paper(*complex_of_four)
+    _, _, asym_id, entity_id, _ = complex_of_four
+    is_same_chain, is_same_entity = asym_id[:, None] == asym_id, entity_id[:, None] == entity_id
+    agrees = ~is_same_chain & is_same_entity
+    torch.testing.assert_close(z[agrees], other[agrees])
+    assert ((z - other)[~agrees].abs().amax(-1) > 1e-3).all()
+    assert 0 < agrees.float().mean() < 1
+    assert z.std() > 1e-2
+
+
+def test_the_paper_form_has_no_copies_within_a_chain_and_signed_ones_between_chains(complex_of_four):
+    """The six classes of AF3 SI Alg. 3 line 9, by hand: differences of -2 to 2, then the chain itself."""
+    classes = PaperTokenRelativePosition(8).relations(*complex_of_four, some=slice(None))[..., -6:].argmax(-1)
+    assert classes[0].tolist() == [5, 5, 1, 1, 2, 2, 0, 0]
+    assert classes[6].tolist() == [4, 4, 3, 3, 4, 4, 5, 5]
+    released = TokenRelativePosition(8).relations(*complex_of_four, some=slice(None))[..., -6:].argmax(-1)
+    assert released[0].tolist() == [2, 2, 1, 1, 5, 5, 5, 5]
+    assert released[6].tolist() == [5, 5, 5, 5, 4, 4, 2, 2]
+
+
+@pytest.mark.parametrize("layer", [TokenRelativePosition(8), PaperTokenRelativePosition(8)])
+def test_rows_of_token_relations_are_independent(layer, complex_of_four):
+    torch.testing.assert_close(layer.rows(*complex_of_four, some=slice(2, 5)), layer(*complex_of_four)[2:5])
 
 
 def test_relative_position_is_clipped_and_signed():

@@ -85,8 +85,27 @@ class TokenRelativePosition(nn.Module):
 
     def rows(self, *tokens: Int[Tensor, "*batch n"], some: slice) -> Float[Tensor, "*batch i n c_z"]:
         """Seam: rows are independent."""
-        features = token_relations(*tokens, max_distance=self.max_distance, max_copies=self.max_copies, some=some)
+        features = self.relations(*tokens, some=some)
         return self.out(features.to(self.out.weight.dtype))
+
+    def relations(self, *tokens: Int[Tensor, "*batch n"], some: slice) -> Int[Tensor, "*batch i n c"]:
+        """Lines 1-10."""
+        return token_relations(*tokens, max_distance=self.max_distance, max_copies=self.max_copies, some=some)
+
+
+class PaperTokenRelativePosition(TokenRelativePosition):
+    """The same for weights that were trained on the paper's form of line 8: the copy counts between different chains,
+    of whichever entity, and not within a chain.
+
+    AF3 SI Alg. 3 "RelativePositionEncoding".
+    """
+
+    def relations(self, *tokens: Int[Tensor, "*batch n"], some: slice) -> Int[Tensor, "*batch i n c"]:
+        """Lines 1-10."""
+        released = super().relations(*tokens, some=some)
+        _, _, asym_id, _, sym_id = tokens
+        copies = _clipped_difference(sym_id, self.max_copies, ~_pairs_equal(asym_id, some), some)
+        return torch.cat([released[..., : -copies.shape[-1]], copies], dim=-1)
 
 
 def num_token_relations(max_distance: int = 32, max_copies: int = 2) -> int:
