@@ -14,7 +14,8 @@ from foldwright.kernels.memory_complexes import parameter_bytes as complex_param
 from foldwright.models.af2.presets import preset
 from foldwright.models.af3.presets import af3
 
-MEASURE = Path(__file__).parents[2] / "benchmarks" / "measure_memory.py"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+MEASURE, MEASURE_COMPLEX = BENCHMARKS / "measure_memory.py", BENCHMARKS / "measure_complex_memory.py"
 
 
 @pytest.mark.slow
@@ -24,6 +25,15 @@ def test_the_estimate_is_near_the_measured_peak(sizes):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     measured, estimated = map(int, done.stdout.split())
     assert 0.9 < estimated / measured < 1.35
+
+
+@pytest.mark.slow
+def test_the_estimate_of_a_complex_is_near_the_measured_peak():
+    """128 tokens, 64 rows, one sample; larger ones are measured in benchmarks/."""
+    command = [sys.executable, str(MEASURE_COMPLEX), "128", "64", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    measured, estimated = map(int, done.stdout.split())
+    assert 0.85 < estimated / measured < 1.25
 
 
 def test_the_estimate_grows_with_every_size():

@@ -21,6 +21,8 @@ def estimate_complex_bytes(
 ) -> int:
     """The largest memory of the process while it predicts, within about a quarter (tests/kernels/test_memory.py).
 
+    Measured to 800 tokens: benchmarks/results/2026-11-21-af3.md.
+
     `num_rows` of the alignment are read in a pass; `num_samples` structures are made at once. On an accelerator the
     same number bounds the device's memory.
     """
