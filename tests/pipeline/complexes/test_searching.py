@@ -15,6 +15,7 @@ from foldwright.io.mmcif import parse_mmcif, read_mmcif
 from foldwright.pipeline.complexes import searching as af3_searching
 from foldwright.pipeline.complexes.searching import check_complex_search, search_complex, search_complexes
 from foldwright.pipeline.evidence import evidence_of
+from foldwright.search.server_structures import Archive, Shelf
 from foldwright.search.stage import ChainSearch
 
 A, B, R = "MKTAYIAKQRQISFVKSHFS", "GSHMLEDPVDAFLKQ", "GGCAUUAGC"
@@ -202,6 +203,23 @@ def test_templates_that_are_too_young_are_not_used(searched, hits):
     found = complete(Protein(("A",), hits[0]), preset="af3", databases=searched.folder, max_template_date="2001-01-01")
     assert found.job.entities[0].templates == ()
     assert "released after 2001-01-01" in str(found.chains[0]["templates"]["rejected"])
+
+
+def test_structures_that_the_server_sent_become_templates(searched, hits, monkeypatch):
+    monkeypatch.setenv("FOLDWRIGHT_CACHE", str(searched.folder / "cache"))
+    monkeypatch.setattr("foldwright.search.tickets.Desk.fetch", lambda *_: Archive({}, {}, True))
+    choices = {"preset": "colabfold", "search_engine": "server"}
+    query, chain = hits
+    shelf = Shelf.of(evidence_of(**choices).search)
+    shelf.put(Archive({"4i6p": STRUCTURE.read_bytes()}, {"4i6p_B": chain.sequence}, True), ["4i6p_B"])
+    places = {"indices_query": list(range(4, 44)), "hit_sequence": ""}
+    searched.hits = tuple(replace(hit, **places) for hit in searched.hits)
+    found = complete(Protein(("A",), query), **choices, template_filters={"max_subsequence": 1.0})
+    (template,) = found.job.entities[0].templates
+    assert template.template_indices == tuple(range(5, 45))
+    record = found.chains[0]["templates"]
+    assert record["rejected"] == [{"reason": "the server has no structure of it", "hits": ["9xyz_A"]}]
+    assert (record["filters"]["max_subsequence"], record["filters"]["max_date"]) == (1.0, "2021-09-30")
 
 
 def test_templates_are_searched_with_the_rows_that_are_given(searched, hits):
