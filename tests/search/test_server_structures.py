@@ -1,6 +1,7 @@
 """Structures that a server names: asked for politely, kept, laid over the query as found; what is wrong is a reason."""
 
 import gzip
+import os
 
 import pytest
 
@@ -234,6 +235,20 @@ def test_the_best_hits_are_asked_for_together_and_the_others_are_told(kitchen, o
     found = locate(hits_named(query, *names), options(), manners=MANNERS)
     assert asked(kitchen)[0] == sorted({*names[:MOST]})
     assert reasons_of(found, query)[1]["8xyz_A"] == f"only the {MOST} best hits are asked of the server"
+
+
+def test_what_the_server_did_not_have_is_asked_for_again_after_a_week(kitchen, options, query):
+    hits = hits_named(query, "4i6p_A", "9xyz_A")
+    first = reasons_of(locate(hits, options(), manners=MANNERS), query)
+    count = len(asked(kitchen))
+    assert reasons_of(locate(hits, options(), manners=MANNERS), query) == first
+    assert len(asked(kitchen)) == count
+    (note,) = Shelf.of(options()).folder.glob("*.none")
+    os.utime(note, (0, 0))
+    kitchen.structures["9xyz"] = kitchen.structures["4i6p"]
+    found = locate(hits, options(), manners=MANNERS)
+    assert reasons_of(found, query, is_deduplicated=False)[0] == ["4i6p_A", "9xyz_A"]
+    assert asked(kitchen)[count:] == [["9xyz_A"]]
 
 
 def test_a_refresh_asks_again(kitchen, options, query):

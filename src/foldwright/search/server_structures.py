@@ -11,6 +11,7 @@ import hashlib
 import io
 import re
 import tarfile
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -26,6 +27,7 @@ from foldwright.search.structures import TemplateStructures
 from foldwright.search.tickets import Desk, Manners, Refused, Report, contact, silent, turn
 
 MOST = 20  # hits of a query whose structures are asked for, the best first, as ColabFold asks
+REMEMBERED = 7 * 86_400.0  # seconds for which a server is not asked again for what it did not have
 LARGEST = 1 << 31  # bytes of an unpacked archive
 _NAME = re.compile(r"[0-9][0-9A-Za-z]{3}_[0-9A-Za-z]{1,8}|pdb_[0-9a-z]{8}_[0-9A-Za-z]{1,8}")
 _DATA, _INDEX = "pdb70_a3m.ffdata", "pdb70_a3m.ffindex"
@@ -65,6 +67,9 @@ def locate(
     reasons = {hit.pdb_id: f"only the {MOST} best hits are asked of the server" for hit in hits[MOST:]}
     best = list(dict.fromkeys(_chain(hit) for hit in hits[:MOST] if not (hit.hit_sequence and _is_here(hit, local))))
     lacking = [name for name in best if options.refresh or not shelf.has(name)]
+    known = {} if options.refresh else {name: why for name in lacking if (why := shelf.why_not(name))}
+    reasons |= {_entry(name): why for name, why in known.items()}
+    lacking = [name for name in lacking if name not in known]
     reasons |= _fetch(lacking, Desk(options.server, contact(), manners or Manners(), report=report), shelf)
     complete = [hit if hit.hit_sequence else with_letters(hit, shelf.sequence(_chain(hit))) for hit in hits]
     places = TemplateStructures.of(*folders, shelf.folder)
@@ -80,7 +85,10 @@ def with_letters(hit: TemplateHit, sequence: str) -> TemplateHit:
 
 @dataclass(frozen=True)
 class Shelf:
-    """The folder in which structures of one server are kept: `1abc.cif.gz`, and `1abc_A.txt` for a sequence."""
+    """The folder in which structures of one server are kept: `1abc.cif.gz`, and `1abc_A.txt` for a sequence.
+
+    What the server said it does not have stands in `1abc_A.none`, and counts for a week.
+    """
 
     folder: Path
 
@@ -104,6 +112,18 @@ class Shelf:
         """The sequence that was searched; empty if it is not known."""
         file = self.folder / f"{chain}.txt"
         return file.read_text().strip() if _NAME.fullmatch(chain) and file.is_file() else ""
+
+    def why_not(self, chain: str) -> str:
+        """Why the server did not have a structure when it was asked lately; empty if that is not known."""
+        file = self.folder / f"{chain}.none"
+        is_recent = _NAME.fullmatch(chain) and file.is_file() and time.time() - file.stat().st_mtime < REMEMBERED
+        return file.read_text().strip() if is_recent else ""
+
+    def put_none(self, chains: Iterable[str], why: str) -> None:
+        """Remember that the server does not have these. Raises InputError if the folder cannot be written."""
+        for chain in chains:
+            with atomic_write(self.folder / f"{chain}.none") as file:
+                file.write(why)
 
     def put(self, archive: Archive, chains: Iterable[str]) -> None:
         """Keep what was sent of these chains. Raises InputError if the folder cannot be written."""
@@ -146,7 +166,7 @@ class _Errand:
         self.shelf.put(sent, chains)
         left = [chain for chain in chains if _entry(chain) not in sent.structures]
         if sent.is_whole:
-            return self._give_up(left, "the server has no structure of it")
+            return self._lacks(left, "the server has no structure of it")
         return self.run(left) if len(left) < len(chains) else self._halve(left, "its archive breaks off")
 
     def _ask(self, chains: Sequence[str]) -> Archive:
@@ -157,10 +177,14 @@ class _Errand:
 
     def _halve(self, chains: Sequence[str], why: str) -> None:
         if len({_entry(chain) for chain in chains}) == 1:
-            return self._give_up(chains, f"the server has no structure of it ({why})")
+            return self._lacks(chains, f"the server has no structure of it ({why})")
         middle = len(chains) // 2
         self.run(chains[:middle])
         return self.run(chains[middle:])
+
+    def _lacks(self, chains: Sequence[str], why: str) -> None:
+        self.shelf.put_none(chains, why)
+        self._give_up(chains, why)
 
     def _give_up(self, chains: Sequence[str], why: str) -> None:
         self.reasons |= dict.fromkeys(map(_entry, chains), why)
