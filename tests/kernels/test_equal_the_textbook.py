@@ -15,7 +15,7 @@ from foldwright.models.af3.atom_transformer import WindowAttention
 from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning
 from foldwright.models.af3.diffusion_transformer import ConditionedAttention, DiffusionTransformer
 from foldwright.nn.adaptive_norm import AdaptiveLayerNorm, ConditionedTransition
-from foldwright.nn.relative_position import TokenRelativePosition
+from foldwright.nn.relative_position import PaperTokenRelativePosition, TokenRelativePosition
 from foldwright.nn.transition import SwiGLUTransition, Transition
 
 CPU = torch.device("cpu")
@@ -28,6 +28,7 @@ MASKLESS = (
     SwiGLUTransition,
     ConditionedTransition,
     AdaptiveLayerNorm,
+    PaperTokenRelativePosition,
     TokenRelativePosition,
     DiffusionConditioning,
     WindowAttention,  # its mask is part of the bias

@@ -6,8 +6,8 @@ import threading
 import pytest
 import torch
 
-from foldwright.kernels.fast import MEBIBYTE, SMALLEST_SHARE, Fast
-from foldwright.kernels.spread import spread
+from foldwright.kernels.fast import MEBIBYTE, Fast
+from foldwright.kernels.spread import SMALLEST_SHARE, num_threads, spread, team
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,11 @@ def three_threads():
 
 def test_every_piece_is_done_once():
     done = torch.zeros(1000, dtype=torch.long)
-    spread(lambda i: done[i : i + 1].add_(1), range(1000))
+
+    def add(i: int) -> None:
+        done[i] += 1
+
+    spread(add, range(1000))
     assert done.tolist() == [1] * 1000
 
 
@@ -63,6 +67,28 @@ def test_no_thread_records_gradients():
     assert found == [False] * 3
 
 
+def test_in_a_team_operations_run_on_one_thread_and_pieces_on_all():
+    barrier, seen = threading.Barrier(3, timeout=30), []
+
+    def meet(_: int) -> None:
+        barrier.wait()
+        seen.append((torch.get_num_threads(), num_threads() if threading.get_ident() == caller else None))
+
+    caller = threading.get_ident()
+    with team():
+        assert torch.get_num_threads() == 1
+        spread(meet, range(3))
+        assert (torch.get_num_threads(), num_threads()) == (1, 3)
+    assert sorted(seen, key=str) == [(1, 3), (1, None), (1, None)]
+    assert (torch.get_num_threads(), num_threads()) == (3, 3)
+
+
+def test_a_team_ends_with_its_threads_whatever_happens():
+    with pytest.raises(MemoryError), team():
+        raise MemoryError
+    assert (torch.get_num_threads(), num_threads()) == (3, 3)
+
+
 @pytest.mark.parametrize("bad", [0, 7])
 def test_a_failure_reaches_the_caller_and_the_next_call_works(bad):
     def fail(i: int) -> None:
@@ -98,20 +124,32 @@ def test_a_forked_process_spreads_too():
     assert child.exitcode == 0
 
 
-@pytest.mark.parametrize("total", [1, 5, 6, 7, 1000, 4097])
-def test_shares_cover_everything_and_stay_within_the_piece(total):
-    layer = Fast()
+def shares(total: int, bytes_each: int) -> tuple[list[slice], set[int]]:
+    """The ranges that a layer with pieces of 12 MiB makes of its work, and the threads that do it."""
+    layer, found, names = Fast(), [], set()
     layer.piece_bytes = 12 * MEBIBYTE
-    shares = layer.shares(total, SMALLEST_SHARE)
-    assert [i for share in shares for i in range(total)[share]] == list(range(total))
-    assert max(len(range(total)[share]) for share in shares) * SMALLEST_SHARE * 3 <= layer.piece_bytes
+
+    def note(some: slice) -> None:
+        found.append(some)
+        names.add(threading.get_ident())
+        threading.Event().wait(0.002)
+
+    layer.each_piece(total, bytes_each, note)
+    return sorted(found, key=lambda some: some.start), names
+
+
+@pytest.mark.parametrize("total", [1, 5, 6, 7, 100, 127])
+def test_shares_cover_everything_and_stay_within_the_piece(total):
+    found, _ = shares(total, SMALLEST_SHARE)
+    assert [i for some in found for i in range(total)[some]] == list(range(total))
+    assert max(len(range(total)[some]) for some in found) * SMALLEST_SHARE * 3 <= 12 * MEBIBYTE
 
 
 def test_every_thread_gets_as_many_shares():
-    layer = Fast()
-    layer.piece_bytes = 12 * MEBIBYTE
-    assert [len(layer.shares(total, SMALLEST_SHARE)) for total in (3, 6, 12, 36)] == [3, 3, 3, 9]
+    assert [len(shares(total, SMALLEST_SHARE)[0]) for total in (3, 6, 12, 36)] == [3, 3, 3, 9]
 
 
-def test_small_work_is_not_divided():
-    assert Fast().shares(100, SMALLEST_SHARE // 100) == [slice(0, 100)]
+def test_small_work_stays_on_one_thread():
+    found, names = shares(100, SMALLEST_SHARE // 100)
+    assert found == [slice(0, 100)]
+    assert names == {threading.get_ident()}

@@ -21,7 +21,7 @@ from foldwright.nn.linear import Linear
 from foldwright.nn.msa_attention import MSAColumnAttention, MSAColumnGlobalAttention, MSARowAttentionWithPairBias
 from foldwright.nn.outer_product import OuterProductMean
 from foldwright.nn.pair_weighted_averaging import MSAPairWeightedAveraging
-from foldwright.nn.relative_position import TokenRelativePosition
+from foldwright.nn.relative_position import PaperTokenRelativePosition, TokenRelativePosition
 from foldwright.nn.transition import SwiGLUTransition, Transition
 from foldwright.nn.triangle import (
     TriangleAttentionEndingNode,
@@ -153,6 +153,7 @@ CASES: dict[type[nn.Module], Case] = {
     AttentionPairBias: Case((C_M, C_Z, 2), _tokens),
     MSAPairWeightedAveraging: Case((C_M, C_Z, 3, 2), _row),
     TokenRelativePosition: Case((C_Z,), _pair_alone, run=_all_relations),
+    PaperTokenRelativePosition: Case((C_Z,), _pair_alone, run=_all_relations),
     AdaptiveLayerNorm: Case((C_M, C_Z), _conditioned_rows),
     ConditionedTransition: Case((C_M, C_Z), _conditioned_rows),
     ConditionedAttention: Case(

@@ -9,7 +9,7 @@ from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning
 from foldwright.nn.adaptive_norm import ConditionedTransition
 from foldwright.nn.attention_pair_bias import AttentionPairBias
 from foldwright.nn.pair_weighted_averaging import MSAPairWeightedAveraging
-from foldwright.nn.relative_position import TokenRelativePosition
+from foldwright.nn.relative_position import PaperTokenRelativePosition, TokenRelativePosition
 from foldwright.nn.transition import SwiGLUTransition
 
 
@@ -76,6 +76,10 @@ class ChunkedTokenRelativePosition(Fast, TokenRelativePosition):
         textbook, size = super().rows, tokens[0].shape[-1]
         pieces = self.pieces(size, 3 * tokens[0].nbytes * self.out.in_features)
         return joined(lambda i: textbook(*tokens, some=i), pieces, -3, size)
+
+
+class ChunkedPaperTokenRelativePosition(ChunkedTokenRelativePosition, PaperTokenRelativePosition):
+    """The paper's form, in pieces."""
 
 
 class ChunkedDiffusionConditioning(Fast, DiffusionConditioning):

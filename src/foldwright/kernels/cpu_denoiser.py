@@ -1,16 +1,27 @@
 """The layers of AF3's denoiser for inference on a CPU."""
 
+from typing import Any, cast
+
 import torch
 from torch import Tensor
 
 from foldwright.features.af3.batch import AtomLayout, Gather
+from foldwright.kernels.columns import are_worth_spreading
 from foldwright.kernels.cpu_attention import PairLogits
 from foldwright.kernels.cpu_tokens import gathered_by_tokens
 from foldwright.kernels.fast import Fast, over_batch
+from foldwright.kernels.spread import spread, team
 from foldwright.models.af3.atom_layout import gathered
 from foldwright.models.af3.atom_transformer import WindowAttention, WindowCondition
-from foldwright.models.af3.diffusion_transformer import ConditionedAttention, DiffusionTransformer
-from foldwright.nn.adaptive_norm import AdaptiveLayerNorm, Modulation
+from foldwright.models.af3.diffusion_transformer import (
+    BlockConditioning,
+    ConditionedAttention,
+    DiffusionTransformer,
+    DiffusionTransformerBlock,
+)
+from foldwright.nn.adaptive_norm import AdaptiveLayerNorm, Conditioning, Modulation
+
+CONDITIONED = 6  # tensors of a block: two norms' scales and shifts, and two gates
 
 
 class CPUAdaptiveLayerNorm(Fast, AdaptiveLayerNorm):
@@ -37,11 +48,11 @@ class CPUConditionedAttention(Fast, ConditionedAttention):
 
     is_inference_only = True
 
-    def forward(self, a: Tensor, s: Tensor, bias: Tensor, mask: Tensor) -> Tensor:
+    def conditioned(self, a: Tensor, by: Conditioning, bias: Tensor, mask: Tensor) -> Tensor:
+        """All that `a` enters."""
         if torch.is_grad_enabled():
-            return super().forward(a, s, bias, mask)
-        update = gathered_by_tokens(self.core, self.norm(a, s), bias, mask)
-        return update.mul_(self.output_gate.condition(s))
+            return super().conditioned(a, by, bias, mask)
+        return gathered_by_tokens(self.core, self.norm.modulate(a, by.norm), bias, mask).mul_(by.gate)
 
 
 class CPUDiffusionTransformer(PairLogits, DiffusionTransformer):
@@ -49,12 +60,39 @@ class CPUDiffusionTransformer(PairLogits, DiffusionTransformer):
 
     is_inference_only = True
 
+    def forward(self, a: Tensor, s: Tensor, biases: tuple[Tensor, ...], mask: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            return super().forward(a, s, biases, mask)
+        blocks = cast(list[DiffusionTransformerBlock], list(self.blocks))
+        several = max(1, self.piece_bytes // (CONDITIONED * s[..., 0].numel() * a.shape[-1] * s.element_size()))
+        with team():
+            for start in range(0, len(blocks), several):
+                some = blocks[start : start + several]
+                for block, by, bias in zip(some, _conditions(some, s), biases[start:], strict=False):
+                    a = block.conditioned(a, by, bias, mask)
+        return a
+
     def prepare(self, z: Tensor) -> tuple[Tensor, ...]:
         """What the pairs add to the logits of each block."""
         if torch.is_grad_enabled() or z.dim() > 3:
             return super().prepare(z)
         logits = (self.logits_of_pairs(z, self.pair_norm, project)[0] for project in self.pair_bias)  # type: ignore[arg-type]
         return tuple(bias for several in logits for bias in several.unflatten(0, (self.shared, -1)).unbind(0))
+
+
+def _conditions(blocks: list[DiffusionTransformerBlock], s: Tensor) -> list[BlockConditioning]:
+    """What `s` decides of several blocks: many products that do not wait for each other."""
+    parts = [part for block in blocks for part in (block.attention, block.transition)]
+    found: list[Any] = [None] * 2 * len(parts)
+
+    def condition(i: int) -> None:
+        part = parts[i // 2]
+        found[i] = (part.output_gate if i % 2 else part.norm).condition(s)
+
+    gates = (part.output_gate.gate for part in parts)
+    spread(condition, range(len(found)), None if are_worth_spreading(*gates) else 1)
+    each = [Conditioning(norm, gate) for norm, gate in zip(found[::2], found[1::2], strict=True)]
+    return [BlockConditioning(*two) for two in zip(each[::2], each[1::2], strict=True)]
 
 
 class CPUWindowAttention(Fast, WindowAttention):

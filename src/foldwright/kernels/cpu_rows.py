@@ -7,6 +7,7 @@ from math import isqrt
 import torch
 from torch import Tensor
 
+from foldwright.kernels.columns import are_few, linear_by_columns, ranges, some_columns
 from foldwright.kernels.fast import (
     AddsInPlace,
     Fast,
@@ -17,7 +18,7 @@ from foldwright.kernels.fast import (
     stacked_biases,
     stacked_weights,
 )
-from foldwright.kernels.spread import spread
+from foldwright.kernels.spread import num_threads, spread
 from foldwright.nn.adaptive_norm import ConditionedTransition
 from foldwright.nn.outer_product import OuterProductMean
 from foldwright.nn.transition import SwiGLUTransition, Transition
@@ -84,6 +85,8 @@ class CPUConditionedTransition(Fast, ConditionedTransition):
         if torch.is_grad_enabled():
             return super().positions(a)
         rows = a.reshape(-1, a.shape[-1])
+        if are_few(len(rows)):
+            return linear_by_columns(self._widened_by_columns(rows), self.contract).view(a.shape)
         out = torch.empty_like(rows)
         self.each_piece(
             len(rows),
@@ -91,6 +94,16 @@ class CPUConditionedTransition(Fast, ConditionedTransition):
             lambda some: linear_into(out[some], widened(rows[some], self), self.contract),
         )
         return out.view(a.shape)
+
+    def _widened_by_columns(self, rows: Tensor) -> Tensor:
+        wide = rows.new_empty(len(rows), self.gate.out_features)
+
+        def widen(some: slice) -> None:
+            gate = torch.nn.functional.silu(some_columns(rows, self.gate, some), inplace=True)
+            torch.mul(gate, some_columns(rows, self.expand, some), out=wide[:, some])
+
+        spread(widen, ranges(wide.shape[1], self.gate, self.expand))
+        return wide
 
 
 def widened(y: Tensor, layer: SwiGLUTransition | ConditionedTransition) -> Tensor:
@@ -127,7 +140,7 @@ class CPUOuterProductMean(Fast, OuterProductMean):
 
     def _squares(self, n: int, pair_bytes: int) -> list[tuple[slice, slice]]:
         """Squares that cover all pairs. The product writes much and reads little: a quarter of a piece stays cached."""
-        side = max(1, isqrt(self.piece_bytes // 4 // torch.get_num_threads() // pair_bytes))
+        side = max(1, isqrt(self.piece_bytes // 4 // num_threads() // pair_bytes))
         some = list(self.pieces(n, self.piece_bytes // side))
         return list(product(some, some))
 

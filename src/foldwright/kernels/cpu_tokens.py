@@ -4,8 +4,10 @@ import torch
 from torch import Tensor
 
 from foldwright.kernels.attention import ERASED
+from foldwright.kernels.columns import linear_by_columns, ranges, some_columns
 from foldwright.kernels.cpu_attention import PairLogits
 from foldwright.kernels.fast import linear_into, normalised, over_batch, stacked_weights
+from foldwright.kernels.spread import spread
 from foldwright.nn.attention import MASKED, GatedAttention
 from foldwright.nn.attention_pair_bias import AttentionPairBias
 from foldwright.nn.pair_weighted_averaging import MSAPairWeightedAveraging
@@ -28,22 +30,25 @@ class CPUAttentionPairBias(PairLogits, AttentionPairBias):
 
 
 def gathered_by_tokens(core: GatedAttention, x: Tensor, bias: Tensor, mask: Tensor) -> Tensor:
-    """Gated self-attention among tokens x [*batch n c], with logits bias [*#batch h n n]."""
-    q, k, v = (core.split(_linear(x, layer)) for layer in (core.query, core.key, core.value))
+    """Gated self-attention among tokens x [*batch n c], with logits bias [*#batch h n n]; a few heads at a time."""
     if not mask.all():
         bias = bias + ((1 - mask) * ERASED)[..., None, None, :]
-    leading = x.shape[:-2]
-    bias = bias.to(x.dtype).expand(*(leading or (1,)), *bias.shape[-3:]).reshape(-1, *bias.shape[-3:])
-    q, k, v = (y.reshape(-1, *y.shape[-3:]) for y in (q, k, v))
-    o = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2).flatten(-2)
+    rows = x.reshape(-1, *x.shape[-2:])
+    bias = bias.to(x.dtype).expand(*(x.shape[:-2] or (1,)), *bias.shape[-3:]).reshape(-1, *bias.shape[-3:])
+    o = x.new_empty(*rows.shape[:-1], core.query.out_features)
+    width = o.shape[-1] // core.heads
     assert core.gate is not None
-    return _linear(o.view(x.shape[:-1] + o.shape[-1:]).mul_(_linear(x, core.gate).sigmoid_()), core.out)
+    maps = (core.query, core.key, core.value, core.gate)
 
+    def attend(heads: slice) -> None:
+        channels = slice(width * heads.start, width * heads.stop)
+        *qkv, gate = (some_columns(rows, layer, channels) for layer in maps)
+        q, k, v = (y.unflatten(-1, (-1, width)).transpose(1, 2) for y in qkv)
+        found = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias[:, heads])
+        torch.mul(found.transpose(1, 2).flatten(-2), gate.sigmoid_(), out=o[..., channels])
 
-def _linear(x: Tensor, layer: torch.nn.Linear) -> Tensor:
-    """The map in the type of x."""
-    bias = None if layer.bias is None else layer.bias.to(x.dtype)
-    return torch.nn.functional.linear(x, layer.weight.to(x.dtype), bias)
+    spread(attend, ranges(core.heads, *maps))
+    return linear_by_columns(o, core.out).view(x.shape)
 
 
 class CPUMSAPairWeightedAveraging(PairLogits, MSAPairWeightedAveraging):

@@ -7,10 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from foldwright.kernels.spread import spread
+from foldwright.kernels.spread import is_worth_spreading, num_threads, spread
 
 MEBIBYTE = 1 << 20
-SMALLEST_SHARE = MEBIBYTE  # with less for each thread, products are too small
 
 
 class Fast:
@@ -31,16 +30,9 @@ class Fast:
 
     def each_piece(self, total: int, bytes_each: int, work: Callable[[slice], None]) -> None:
         """`work` on ranges that cover `total` items; those under way at once are together as large as the piece."""
-        spread(work, self.shares(total, bytes_each))
-
-    def shares(self, total: int, bytes_each: int) -> list[slice]:
-        """Ranges that cover `total` items, as many for every thread."""
-        threads = torch.get_num_threads()
-        if total * bytes_each < threads * SMALLEST_SHARE:
-            threads = 1
-        rounds = ceil(total * bytes_each / self.piece_bytes)
-        step = ceil(total / (rounds * threads))
-        return [slice(start, min(start + step, total)) for start in range(0, total, step)]
+        threads = num_threads() if is_worth_spreading(total * bytes_each) else 1
+        step = ceil(total / (threads * ceil(total * bytes_each / self.piece_bytes)))
+        spread(work, [slice(start, min(start + step, total)) for start in range(0, total, step)], threads)
 
 
 def become(layer: Any, kind: type) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from foldwright.features.af3.batch import AF3Batch
 from foldwright.kernels.fast import AddsInPlace, Fast
+from foldwright.kernels.spread import team
 from foldwright.models.af2.evoformer import PairBlock
 from foldwright.models.af3.atom_encoder import AtomAttentionEncoder
 from foldwright.models.af3.atom_transformer import AtomWindows, PreparedBlock
@@ -36,11 +38,12 @@ class InPlacePairs(InPlaceResidual):
     def forward(self, z: Tensor, mask: Tensor) -> Tensor:
         if torch.is_grad_enabled() or self.training or not z.is_contiguous():
             return super().forward(z, mask)
-        z = self.updated(z, self.triangle_multiplication_outgoing, mask)
-        z = self.updated(z, self.triangle_multiplication_incoming, mask)
-        z = self.updated(z, self.triangle_attention_starting, mask)
-        z = self.updated(z, self.triangle_attention_ending, mask)
-        return self.updated(z, self.pair_transition)
+        with team() if z.device.type == "cpu" else nullcontext():
+            z = self.updated(z, self.triangle_multiplication_outgoing, mask)
+            z = self.updated(z, self.triangle_multiplication_incoming, mask)
+            z = self.updated(z, self.triangle_attention_starting, mask)
+            z = self.updated(z, self.triangle_attention_ending, mask)
+            return self.updated(z, self.pair_transition)
 
     def updated(self, z: Tensor, layer: Any, *mask: Tensor) -> Tensor:
         """z, changed."""

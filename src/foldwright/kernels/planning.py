@@ -28,6 +28,7 @@ from foldwright.kernels.chunked_complexes import (
     ChunkedConditionedTransition,
     ChunkedDiffusionConditioning,
     ChunkedMSAPairWeightedAveraging,
+    ChunkedPaperTokenRelativePosition,
     ChunkedSwiGLUTransition,
     ChunkedTokenRelativePosition,
     ChunkedWindowAttention,
@@ -80,7 +81,7 @@ from foldwright.nn.attention_pair_bias import AttentionPairBias
 from foldwright.nn.msa_attention import MSAColumnAttention, MSAColumnGlobalAttention, MSARowAttentionWithPairBias
 from foldwright.nn.outer_product import OuterProductMean
 from foldwright.nn.pair_weighted_averaging import MSAPairWeightedAveraging
-from foldwright.nn.relative_position import TokenRelativePosition
+from foldwright.nn.relative_position import PaperTokenRelativePosition, TokenRelativePosition
 from foldwright.nn.transition import SwiGLUTransition, Transition
 from foldwright.nn.triangle import (
     TriangleAttentionEndingNode,
@@ -112,6 +113,7 @@ CHUNKED: Table = {
     MSAPairWeightedAveraging: ChunkedMSAPairWeightedAveraging,
     AttentionPairBias: ChunkedAttentionPairBias,
     TokenRelativePosition: ChunkedTokenRelativePosition,
+    PaperTokenRelativePosition: ChunkedPaperTokenRelativePosition,
     DiffusionConditioning: ChunkedDiffusionConditioning,
     ConditionedTransition: ChunkedConditionedTransition,
     WindowAttention: ChunkedWindowAttention,
@@ -132,6 +134,7 @@ CPU_INFERENCE: Table = {
     MSAPairWeightedAveraging: CPUMSAPairWeightedAveraging,
     AttentionPairBias: CPUAttentionPairBias,
     TokenRelativePosition: ChunkedTokenRelativePosition,
+    PaperTokenRelativePosition: ChunkedPaperTokenRelativePosition,
     DiffusionConditioning: ChunkedDiffusionConditioning,
     AdaptiveLayerNorm: CPUAdaptiveLayerNorm,
     ConditionedTransition: CPUConditionedTransition,

@@ -71,8 +71,8 @@ class OutputGate(nn.Module):
         return torch.sigmoid(self.gate(s))
 
 
-class TransitionCondition(NamedTuple):
-    """What `s` decides of a conditioned transition."""
+class Conditioning(NamedTuple):
+    """What `s` decides of a layer: how the input is scaled and shifted, and how much of the update passes."""
 
     norm: Modulation
     gate: Float[Tensor, "*batch c_a"]
@@ -95,11 +95,11 @@ class ConditionedTransition(nn.Module):
     def forward(self, a: Float[Tensor, "*batch c_a"], s: Float[Tensor, "*#batch c_s"]) -> Float[Tensor, "*batch c_a"]:
         return self.conditioned(a, self.condition(s))
 
-    def condition(self, s: Float[Tensor, "*batch c_s"]) -> TransitionCondition:
+    def condition(self, s: Float[Tensor, "*batch c_s"]) -> Conditioning:
         """All that `s` alone decides."""
-        return TransitionCondition(self.norm.condition(s), self.output_gate.condition(s))
+        return Conditioning(self.norm.condition(s), self.output_gate.condition(s))
 
-    def conditioned(self, a: Float[Tensor, "*batch c_a"], by: TransitionCondition) -> Float[Tensor, "*batch c_a"]:
+    def conditioned(self, a: Float[Tensor, "*batch c_a"], by: Conditioning) -> Float[Tensor, "*batch c_a"]:
         """The rest."""
         return by.gate * self.positions(self.norm.modulate(a, by.norm))
 

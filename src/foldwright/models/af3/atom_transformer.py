@@ -16,10 +16,10 @@ from foldwright.models.af3.config import AtomAttention
 from foldwright.nn.adaptive_norm import (
     AdaptiveLayerNorm,
     ConditionedTransition,
+    Conditioning,
     Modulation,
     OutputGate,
     ScaleLayerNorm,
-    TransitionCondition,
 )
 from foldwright.nn.attention import GatedAttention
 from foldwright.nn.linear import Linear
@@ -51,7 +51,7 @@ class PreparedBlock(NamedTuple):
 
     bias: Float[Tensor, "*batch s h 32 128"]
     attention: WindowCondition
-    transition: TransitionCondition
+    transition: Conditioning
 
 
 class WindowAttention(nn.Module):

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from foldwright.models.af3.config import Diffusion
-from foldwright.nn.adaptive_norm import AdaptiveLayerNorm, ConditionedTransition, OutputGate, ScaleLayerNorm
+from foldwright.nn.adaptive_norm import (
+    AdaptiveLayerNorm,
+    ConditionedTransition,
+    Conditioning,
+    OutputGate,
+    ScaleLayerNorm,
+)
 from foldwright.nn.attention import GatedAttention
 from foldwright.nn.linear import Linear
 from foldwright.nn.residual import ResidualBlock
@@ -31,8 +39,23 @@ class ConditionedAttention(nn.Module):
         bias: Float[Tensor, "*#batch h n n"],
         mask: Float[Tensor, "*#batch n"],
     ) -> Float[Tensor, "*batch n c_a"]:
-        a = self.norm(a, s)
-        return self.output_gate(self.core(a, a, mask.expand(a.shape[:-1]), bias), s)
+        return self.conditioned(a, self.condition(s), bias, mask)
+
+    def condition(self, s: Float[Tensor, "*batch n c_s"]) -> Conditioning:
+        """All that `s` alone decides."""
+        return Conditioning(self.norm.condition(s), self.output_gate.condition(s))
+
+    def conditioned(self, a: Tensor, by: Conditioning, bias: Tensor, mask: Tensor) -> Float[Tensor, "*batch n c_a"]:
+        """The rest."""
+        a = self.norm.modulate(a, by.norm)
+        return by.gate * self.core(a, a, mask.expand(a.shape[:-1]), bias)
+
+
+class BlockConditioning(NamedTuple):
+    """What `s` decides of a block."""
+
+    attention: Conditioning
+    transition: Conditioning
 
 
 class DiffusionTransformerBlock(ResidualBlock):
@@ -53,10 +76,20 @@ class DiffusionTransformerBlock(ResidualBlock):
         bias: Float[Tensor, "*#batch h n n"],
         mask: Float[Tensor, "*#batch n"],
     ) -> Float[Tensor, "*batch n c_a"]:
+        return self.conditioned(a, self.condition(s), bias, mask)
+
+    def condition(self, s: Float[Tensor, "*batch n c_s"]) -> BlockConditioning:
+        """All that `s` alone decides."""
+        return BlockConditioning(self.attention.condition(s), self.transition.condition(s))
+
+    def conditioned(
+        self, a: Tensor, by: BlockConditioning, bias: Tensor, mask: Tensor
+    ) -> Float[Tensor, "*batch n c_a"]:
+        """The rest."""
         # DISCREPANCY(AF3 SI Alg. 23 lines 2-3): the paper adds the transition of a to the attention's output, in place
         # of a; as released both are residual updates, the transition seeing what the attention added.
-        a = self.add(a, self.attention(a, s, bias, mask))
-        return self.add(a, self.transition(a, s))
+        a = self.add(a, self.attention.conditioned(a, by.attention, bias, mask))
+        return self.add(a, self.transition.conditioned(a, by.transition))
 
 
 class DiffusionTransformer(nn.Module):
