@@ -261,3 +261,17 @@ def test_without_webgl_a_still_picture_and_everything_else_remain(browser, repor
     page.wait_for_selector("#errors[data-model='1']")
     assert not [text for text in page.logged if "TypeError" in text]
     context.close()
+
+
+def test_a_long_helix_lies_level_in_the_opening_view_and_after_a_reset(browser, tmp_path, make_job):
+    write_report(make_job(tmp_path / "rod", [90]))  # along z
+    rod = open_page(browser, tmp_path / "rod" / "report.html", viewport={"width": 900, "height": 800})
+    for keys in ((), ("ArrowLeft",) * 9, ("Home",)):
+        for key in keys:
+            rod.locator("#structure").press(key)
+        inner = pixels(rod, "#structure canvas")[8:-8, 8:-8]  # without the mark of the focus
+        drawn = np.argwhere((inner < 0.9).any(axis=-1))
+        height, width = np.ptp(drawn, axis=0)
+        assert (width > 3 * height) == (keys[:1] != ("ArrowLeft",))
+        assert drawn[:, 1].min() > 2  # the ends are inside
+    rod.close()

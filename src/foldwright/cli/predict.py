@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -10,6 +11,8 @@ import typer
 from typer import Option
 
 if TYPE_CHECKING:
+    from foldwright.pipeline.complexes.options import ComplexOptions
+    from foldwright.pipeline.options import Options
     from foldwright.pipeline.progress import Silent
     from foldwright.pipeline.results import FailedJob
 
@@ -208,7 +211,6 @@ def predict(
     from foldwright.pipeline.families import AF3, family_of, refuse_others
     from foldwright.pipeline.memory import parse_bytes, use_threads
     from foldwright.pipeline.progress import reporter
-    from foldwright.pipeline.results import FailedJob
     from foldwright.pipeline.seeds import all_seeds, parse_seeds, seeds_of_complexes
     from foldwright.search.templates import parse_filters
 
@@ -254,12 +256,9 @@ def predict(
         "device": device,
         "memory_limit": parse_bytes(memory_limit) if memory_limit else None,
     }
-    report, on_end = reporter(quiet), write_page if page else None
+    how = Manner(out, reporter(quiet), has_pages=page, is_overwriting=overwrite, is_estimate=estimate_memory)
     if family == AF3:
-        from foldwright.pipeline.complexes.estimate import complex_estimates
         from foldwright.pipeline.complexes.options import ComplexOptions
-        from foldwright.pipeline.complexes.prepare import prepare_complexes
-        from foldwright.pipeline.complexes.run import run_complexes
 
         complex_options = ComplexOptions(
             **common,
@@ -271,15 +270,9 @@ def predict(
             saves_distogram=save_distogram,
             is_compressed=compress,
         )
-        if estimate_memory:
-            estimate(complex_estimates(inputs, complex_options), report)
-        plan = prepare_complexes(inputs, complex_options, out=out)
-        results = run_complexes(plan, report, is_overwriting=overwrite, on_end=on_end)
+        predict_complexes(inputs, complex_options, how)
     else:
-        from foldwright.pipeline import engines
-        from foldwright.pipeline.estimate import estimates
         from foldwright.pipeline.options import Options, model_names, parse_max_msa
-        from foldwright.pipeline.prepare import prepare
 
         options = Options(
             **common,
@@ -290,16 +283,68 @@ def predict(
             ensemble=ensemble,
             relax=relax,
         )
-        if estimate_memory:
-            estimate(estimates(inputs, options, alignments, templates or ()), report)
-        run, is_local = engines.engine(engine, ray_address), engine == engines.LOCAL
-        plan = prepare(inputs, options, out=out, alignments=alignments, templates=templates or (), is_run_here=is_local)
-        results = run(plan, report, is_overwriting=overwrite, on_end=on_end)
-    failed = [result.job for result in results if isinstance(result, FailedJob)]
-    if page and plan.tasks:
-        report.page(write_overview(out))
-    if failed:
-        raise typer.Exit(SOME_JOB_FAILED if plan.tasks else NOTHING_BEGAN)
+        predict_proteins(inputs, options, how, alignments, templates or (), engine, ray_address)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the jobs are run and shown, whichever the network."""
+
+    out: Path
+    report: Silent
+    has_pages: bool
+    is_overwriting: bool
+    is_estimate: bool
+
+    @property
+    def on_end(self) -> Callable[[Path], None] | None:
+        """What becomes of a job's folder when the job is done."""
+        return write_page if self.has_pages else None
+
+    def finish(self, has_begun: bool, results: Iterable[Any]) -> None:
+        """Run the jobs, write the page of the run, and end with the exit code that failed ones ask for."""
+        from foldwright.pipeline.results import FailedJob
+
+        failed = [result.job for result in results if isinstance(result, FailedJob)]
+        if self.has_pages and has_begun:
+            self.report.page(write_overview(self.out))
+        if failed:
+            raise typer.Exit(SOME_JOB_FAILED if has_begun else NOTHING_BEGAN)
+
+
+def predict_complexes(inputs: list[str], options: ComplexOptions, how: Manner) -> None:
+    """Job files of any molecules, by AlphaFold 3."""
+    from foldwright.pipeline.complexes.estimate import complex_estimates
+    from foldwright.pipeline.complexes.prepare import prepare_complexes
+    from foldwright.pipeline.complexes.run import run_complexes
+
+    if how.is_estimate:
+        estimate(complex_estimates(inputs, options), how.report)
+    plan = prepare_complexes(inputs, options, out=how.out)
+    results = run_complexes(plan, how.report, is_overwriting=how.is_overwriting, on_end=how.on_end)
+    how.finish(bool(plan.tasks), results)
+
+
+def predict_proteins(
+    inputs: list[str],
+    options: Options,
+    how: Manner,
+    alignments: Path | None,
+    templates: Sequence[Path],
+    engine: str,
+    ray_address: str | None,
+) -> None:
+    """Chains and complexes of proteins, by AlphaFold 2."""
+    from foldwright.pipeline import engines
+    from foldwright.pipeline.estimate import estimates
+    from foldwright.pipeline.prepare import prepare
+
+    if how.is_estimate:
+        estimate(estimates(inputs, options, alignments, templates), how.report)
+    run, is_local = engines.engine(engine, ray_address), engine == engines.LOCAL
+    plan = prepare(inputs, options, out=how.out, alignments=alignments, templates=templates, is_run_here=is_local)
+    results = run(plan, how.report, is_overwriting=how.is_overwriting, on_end=how.on_end)
+    how.finish(bool(plan.tasks), results)
 
 
 def estimate(lines: Iterable[str | FailedJob], report: Silent) -> NoReturn:
