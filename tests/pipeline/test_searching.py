@@ -277,3 +277,18 @@ def test_the_preset_decides_how_pairs_are_made_unless_it_is_said():
     assert evidence_of(preset="colabfold").strategy == "greedy"
     assert evidence_of(preset="af3", pairing="complete").strategy == "complete"
     assert replace(evidence_of(), search=None).strategy == "af2"
+
+
+def test_a_server_of_ones_own_is_asked_and_only_where_servers_are_asked(searched, monkeypatch):
+    asked = []
+
+    def search_pairs(sequences, options, pairing):
+        asked.append(options.server)
+        return [rows(sequence, "pair") for sequence in sequences]
+
+    monkeypatch.setattr("foldwright.pipeline.pairing.search_pairs", search_pairs)
+    chosen = {"preset": "colabfold", "search_server": "http://msa.example"}
+    complete(job(A, B), search_engine="server", **chosen)
+    assert asked == ["http://msa.example"]
+    with pytest.raises(InputError, match="would not be asked"):
+        evidence_of(**chosen)

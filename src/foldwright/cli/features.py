@@ -60,6 +60,9 @@ def features(
         Path | None, Option(help="Folder of databases. Default: $FOLDWRIGHT_DATABASES, if it is set.")
     ] = None,
     search_engine: Annotated[str, Option(help="pyhmmer, programs, server, or auto.")] = "auto",
+    search_server: Annotated[
+        str | None, Option(metavar="URL", help="Another MSA server than ColabFold's public one.")
+    ] = None,
     template_structures: Annotated[
         Path | None, Option(help="Folder with the PDB's mmCIF files. Default: the one among the databases.")
     ] = None,
@@ -96,6 +99,7 @@ def features(
             preset=preset or "none",
             databases=databases,
             search_engine=search_engine,
+            search_server=search_server,
             template_structures=template_structures,
             max_template_date=max_template_date,
         ),

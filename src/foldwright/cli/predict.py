@@ -147,6 +147,9 @@ def predict(
             "sequences leave this machine), or auto: pyhmmer or programs."
         ),
     ] = "auto",
+    search_server: Annotated[
+        str | None, Option(metavar="URL", help="Another MSA server than ColabFold's public one, with its protocol.")
+    ] = None,
     template_structures: Annotated[
         Path | None, Option(help="Folder with the PDB's mmCIF files. Default: the one among the databases.")
     ] = None,
@@ -241,6 +244,7 @@ def predict(
         preset=preset,
         databases=databases,
         search_engine=search_engine,
+        search_server=search_server,
         template_structures=template_structures,
         max_template_date=max_template_date,
         template_filters=parse_filters(template_filter or ()),

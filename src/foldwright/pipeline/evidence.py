@@ -11,8 +11,9 @@ from typing import Any
 from foldwright.errors import InputError
 from foldwright.features.pairing import STRATEGIES
 from foldwright.io.job import ChainInput, Job
+from foldwright.search.colabfold import PUBLIC
 from foldwright.search.files import STRUCTURES as STRUCTURES_OF_SEARCH
-from foldwright.search.options import SearchOptions
+from foldwright.search.options import SERVER, SearchOptions
 from foldwright.search.plan import chosen_steps
 from foldwright.search.recipes import LOCAL
 from foldwright.search.templates import TemplateFilters
@@ -102,6 +103,7 @@ def evidence_of(
     preset: str | None = None,
     databases: str | Path | None = None,
     search_engine: str = AUTO,
+    search_server: str | None = None,
     template_structures: str | Path | None = None,
     max_template_date: str | None = None,
     template_filters: Mapping[str, Any] | None = None,
@@ -115,6 +117,10 @@ def evidence_of(
     Raises:
         InputError: a choice that does not exist.
     """
+    if search_server is not None and search_engine != SERVER:
+        raise InputError(
+            f"{search_server} would not be asked.", field="--search-server", remedy="Add --search-engine server."
+        )
     return Evidence(
         msa=msa,
         pairing=pairing,
@@ -124,6 +130,7 @@ def evidence_of(
             databases=None if databases is None else Path(databases),
             engine=search_engine,
             templates=use_templates == AUTO,
+            server=search_server or PUBLIC,
         ),
         filters=TemplateFilters(max_date=max_template_date, **(template_filters or {})),
         structures=_structures(template_structures, alignments),
