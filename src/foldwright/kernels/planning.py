@@ -219,6 +219,6 @@ def _table(device: torch.device, num_tokens: int, training: bool) -> Table:
 def _piece_bytes(device: torch.device, num_tokens: int) -> int:
     if device.type != "cpu":
         return ACCELERATOR_PIECE
-    half_a_pair_tensor = num_tokens**2 * 128 * 4 // 2  # what is cut is never much smaller than its pieces
+    quarter_of_pairs = num_tokens**2 * 128 * 4 // 4  # what is cut is never much smaller than its pieces
     largest = min(LARGEST_PIECE, PIECE_PER_THREAD * max(2, torch.get_num_threads()))
-    return min(largest, max(SMALLEST_PIECE, half_a_pair_tensor))
+    return min(largest, max(SMALLEST_PIECE, quarter_of_pairs))
