@@ -101,6 +101,18 @@ def test_a_failure_reaches_the_caller_and_the_next_call_works(bad):
     test_every_piece_is_done_once()
 
 
+def test_a_failure_of_another_thread_reaches_the_caller():
+    caller, barrier = threading.get_ident(), threading.Barrier(3, timeout=30)
+
+    def fail_elsewhere(_: int) -> None:
+        barrier.wait()
+        if threading.get_ident() != caller:
+            raise MemoryError("elsewhere")
+
+    with pytest.raises(MemoryError, match="elsewhere"):
+        spread(fail_elsewhere, range(3))
+
+
 def test_pieces_not_begun_are_left_out_after_a_failure_of_the_caller():
     caller, done = threading.get_ident(), []
 
@@ -120,7 +132,8 @@ def test_a_forked_process_spreads_too():
     fork = multiprocessing.get_context("fork")
     child = fork.Process(target=test_every_piece_is_done_once)
     child.start()
-    child.join(timeout=60)
+    child.join(timeout=30)
+    child.kill()  # waits for ever if it has no threads
     assert child.exitcode == 0
 
 
