@@ -23,8 +23,6 @@ from datetime import date
 from pathlib import Path
 from time import perf_counter
 
-import machine
-
 DATA = Path(__file__).parents[2] / "shared" / "data"
 DATABASE = DATA / "seqdb" / "seqdb.fasta.gz"
 CHAINS = DATA / "structures" / "chains.tsv.gz"
@@ -147,6 +145,8 @@ def cost_of(command: list[str], environment: dict[str, str] | None = None) -> Co
 
 def repeated(queries: list[tuple[str, str]], database: Path, work: Path, threads: int) -> float:
     """Seconds of a second search for sequences whose answers are kept, made with `foldwright.search`."""
+    import machine  # it loads torch, which a search has no need of
+
     from foldwright.search.options import SearchOptions
     from foldwright.search.stage import search_chains
 

@@ -30,7 +30,8 @@ def run(
     """
     options = options or JackhmmerOptions()
     database = database if isinstance(database, SequenceShards) else SequenceShards(database)
-    searches = [_Search(query, profiles.of_sequence(query, database.alphabet, options.seed)) for query in queries]
+    models = profiles.of_sequences(queries, database.alphabet, options.seed, threads)
+    searches = [_Search(query, model) for query, model in zip(queries, models, strict=True)]
 
     def pipeline() -> Pipeline:
         return Pipeline(database.alphabet, Z=options.z or database.size.sequences, **options.pipeline())

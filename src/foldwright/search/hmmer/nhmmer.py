@@ -27,7 +27,7 @@ def run(
     options = options or NhmmerOptions()
     if not isinstance(database, SequenceShards):
         database = SequenceShards(database, alphabet=options.alphabet)
-    models = [profiles.of_sequence(query, database.alphabet, options.seed) for query in queries]
+    models = profiles.of_sequences(queries, database.alphabet, options.seed, threads)
 
     def pipeline() -> LongTargetsPipeline:
         z = options.z or database.size.residues / _MILLION

@@ -24,7 +24,7 @@ def run(
     """The hits of each query in one pass over the database. Raises InputError for what cannot be used."""
     options = options or PhmmerOptions()
     database = database if isinstance(database, SequenceShards) else SequenceShards(database)
-    models = [profiles.of_sequence(query, database.alphabet, options.seed) for query in queries]
+    models = profiles.of_sequences(queries, database.alphabet, options.seed, threads)
 
     def pipeline() -> Pipeline:
         return Pipeline(database.alphabet, Z=options.z or database.size.sequences, **options.pipeline())

@@ -16,13 +16,14 @@ from foldwright import interrupts
 from foldwright.errors import InputError
 from foldwright.io.atomic import atomic_write
 from foldwright.io.cache_folder import cache_folder
+from foldwright.search.hmmer.packed import WHITE, Packed, pack, read_text, records_of
 
 ALPHABETS = {"amino": Alphabet.amino, "rna": Alphabet.rna, "dna": Alphabet.dna}
 SHARD_BYTES = 32 << 20
 _BYTES_OF_SEQUENCE = 1000  # what Easel keeps of a sequence beside its residues
+_COPIES = 4  # of a packed shard's text while it is packed: text, records, letters, codes
 _READ = 8 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
-_WHITE = b" \t\r\n\v\f"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class SequenceShards:
         self.alphabet = ALPHABETS[alphabet]()
         self.size = measure(self.path)
         self._whole: DigitalSequenceBlock | None = None
+        self._whole_packed: Packed | None = None
 
     def __iter__(self) -> Iterator[DigitalSequenceBlock]:
         """Shards in the order of the file; a database that fits into one is read once only."""
@@ -59,6 +61,27 @@ class SequenceShards:
                 self._whole = shard
             yield shard
 
+    def packed(self) -> Iterator[Packed | DigitalSequenceBlock]:
+        """Shards that can be screened, in the order of the file; one with anything but letters is read by HMMER."""
+        if self._whole_packed is not None:
+            yield self._whole_packed
+            return
+        for text in _texts(self.path, self.shard_bytes // _COPIES):
+            shard = pack(text, self.alphabet)
+            if shard is None:
+                shard = self._easel(text)
+            if isinstance(shard, Packed) and len(shard) == self.size.sequences:
+                self._whole_packed = shard
+            yield shard
+
+    def _easel(self, text: bytes) -> DigitalSequenceBlock:
+        try:
+            return read_text(text, self.alphabet)
+        except ValueError as error:
+            for _ in self._read():  # for the line that it names, counted from the beginning of the file
+                pass
+            raise self._unreadable(error) from error
+
     def _read(self) -> Iterator[DigitalSequenceBlock]:
         limits = {"sequences": max(1, self.shard_bytes // _BYTES_OF_SEQUENCE), "residues": self.shard_bytes // 2}
         try:
@@ -66,8 +89,11 @@ class SequenceShards:
                 while shard := file.read_block(**limits):
                     yield shard
         except (ValueError, OSError) as error:
-            remedy = "Is this the FASTA file of the right kind of molecule, and was it written completely?"
-            raise InputError(f"cannot be read as sequences: {error}.", file=self.path, remedy=remedy) from error
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> InputError:
+        remedy = "Is this the FASTA file of the right kind of molecule, and was it written completely?"
+        return InputError(f"cannot be read as sequences: {error}.", file=self.path, remedy=remedy)
 
 
 def measure(path: str | Path, beside: bool = False) -> Size:
@@ -113,18 +139,32 @@ def _count(path: Path) -> Size:
     digest = hashlib.sha256()
     sequences = residues = 0
     try:
-        with path.open("rb") as raw:
-            packed = raw.read(2) == _GZIP_MAGIC
-        with gzip.open(path) if packed else path.open("rb") as file:
-            while lines := file.readlines(_READ):
-                interrupts.check()
-                digest.update(b"".join(lines))
-                headers = [line for line in lines if line.startswith(b">")]
-                sequences += len(headers)
-                letters = b"".join(line for line in lines if not line.startswith(b">"))
-                residues += len(letters.translate(None, _WHITE))
+        for text in _texts(path, _READ):
+            interrupts.check()
+            digest.update(text)
+            records = records_of(text)[1:]
+            sequences += len(records)
+            letters = b"".join([record.partition(b"\n")[2] for record in records])
+            residues += len(letters.translate(None, WHITE))
     except (OSError, EOFError) as error:
         raise InputError(f"cannot be read: {error}.", file=path, remedy="Was it fetched completely?") from error
     if not sequences:
         raise InputError("the file holds no sequences.", file=path, remedy="Give a FASTA file.")
     return Size(sequences, residues, digest.hexdigest())
+
+
+def _texts(path: Path, size: int) -> Iterator[bytes]:
+    """The text of a file, packed or plain, about so many bytes at a time and cut before headers."""
+    with path.open("rb") as raw:
+        is_packed = raw.read(2) == _GZIP_MAGIC
+    rest = b""
+    with gzip.open(path) if is_packed else path.open("rb") as file:
+        while text := file.read(max(1, size)):
+            is_last = len(text) < size
+            text = rest + text
+            cut = len(text) if is_last else text.rfind(b"\n>") + 1
+            if cut:
+                yield text[:cut]
+            rest = text[cut:]
+    if rest:
+        yield rest
