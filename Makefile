@@ -20,7 +20,7 @@ lint: $(VENV)/.tests
 	$(BIN)/codespell
 
 tests: $(VENV)/.tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 docs: $(VENV)/.runs
 	$(BIN)/python docs/make_algorithms.py
