@@ -100,9 +100,10 @@ def test_sequences_are_for_alphafold2_and_complexes_for_its_multimer(run):
         ((QUERY, "--model", "af3", "--recycles", "2"), "--recycles"),
         ((QUERY, "--model", "af9"), "--model"),
         ((QUERY, "--model", "af3", "--bucket", "0"), "--bucket"),
+        ((QUERY, "--template-filter", "max_identity=90"), "--template-filter"),
     ],
 )
-def test_choices_of_the_other_family_are_refused_by_name(run, words, named):
+def test_what_cannot_be_chosen_is_refused_by_name(run, words, named):
     with pytest.raises(InputError) as refused:
         run(*words)
     assert refused.value.field == named

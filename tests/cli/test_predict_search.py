@@ -5,8 +5,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from colabfold_server import kitchen as kitchen
 from foldwright.cli.main import app
 from foldwright.io.a3m import read_a3m
+from foldwright.io.mmcif import read_mmcif
 
 TINY = (
     "trunk.num_blocks=1 trunk.c_m=16 trunk.c_z=8 trunk.c_s=16 trunk.c_triangle=8 extra_msa.num_blocks=1 "
@@ -60,6 +62,39 @@ def test_a_bare_sequence_is_searched_predicted_and_shown(predict, tmp_path):
     assert "<html" in (out / "report.html").read_text("utf-8")
     assert "seconds" not in json.dumps(record)
     assert read(out / "execution.json")["search"]["A"]["searches"][0]["seconds"] >= 0
+
+
+@pytest.fixture
+def served(kitchen, oracle_file):
+    """A chain whose relatives and templates the server knows: 4i6p, and 9zzz, which it cannot send."""
+    chain = read_mmcif(oracle_file("data/inputs/4i6p.cif")).chain("A").sequence
+    query = "".join("A" if i % 7 == 0 else letter for i, letter in enumerate(chain[10:60]))
+    rows = f">101\n{query}\n>UniRef100_A\t88\t0.5\n{query[:20]}W{query[21:]}\n"
+    fields = "0.8\t50\t7\t0\t1\t50\t11\t60\t1e-9\t99\t50M"
+    hits = f"101\t4i6p_A\t{fields}\n101\t9zzz_A\t{fields}\n"
+    kitchen.states, kitchen.sequences = ["COMPLETE"], {"4i6p_A": chain}
+    kitchen.structures = {"4i6p": oracle_file("data/inputs/4i6p.cif").read_bytes()}
+    kitchen.files = {"msa": kitchen.archive(uniref__a3m=rows, pdb70__m8=hits)}
+    return query
+
+
+def test_a_server_gives_relatives_templates_and_their_structures(predict, served, kitchen, tmp_path):
+    words = [served, "--preset", "colabfold", "--search-engine", "server", "--search-server", kitchen.url]
+    result = predict(*words)
+    assert result.exit_code == 0, result.output
+    out = tmp_path / "out" / "query"
+    record = read(out / "run.json")
+    (chain,) = record["chains"]
+    assert chain["alignment_rows"] == 2
+    assert [template["name"] for template in chain["templates"]["used"]] == ["4i6p_A"]
+    assert [rejected["hits"] for rejected in chain["templates"]["rejected"]] == [["9zzz_A"]]
+    assert "4i6p" in (out / "report.html").read_text("utf-8")
+    asked = len(kitchen.asked)
+    assert "skipped" in predict(*words).stdout
+    stricter = predict(*words, "--template-filter", "max_identity=0.5", "--no-report")
+    assert stricter.exit_code == 0, stricter.output
+    assert read(out / "run.json")["chains"][0]["templates"]["used"] == []
+    assert len(kitchen.asked) == asked, "what the server has answered is kept"
 
 
 def test_rows_of_one_species_stand_side_by_side_in_a_complex(predict, tmp_path):

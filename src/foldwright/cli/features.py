@@ -69,6 +69,10 @@ def features(
     max_template_date: Annotated[
         str | None, Option(metavar="YYYY-MM-DD", help="Take no template that was released later.")
     ] = None,
+    template_filter: Annotated[
+        list[str] | None,
+        Option(metavar="NAME=NUMBER", help="Which hits of a search become templates, as for `foldwright predict`."),
+    ] = None,
 ) -> None:
     """Write what a network reads of a job, array by array under the names of the released program.
 
@@ -81,6 +85,7 @@ def features(
     from foldwright.io.atomic import atomic_write
     from foldwright.pipeline.evidence import evidence_of
     from foldwright.pipeline.feature_arrays import FeatureOptions, features_of
+    from foldwright.search.templates import parse_filters
 
     if out.suffix != ".npz":
         raise InputError(f'"{out}" is no NumPy archive.', field="--out", remedy="Give a name that ends in .npz.")
@@ -102,6 +107,7 @@ def features(
             search_server=search_server,
             template_structures=template_structures,
             max_template_date=max_template_date,
+            template_filters=parse_filters(template_filter or ()),
         ),
         is_strict=preset is None and msa == "auto",
     )
