@@ -6,8 +6,9 @@
 templates, on 32 rows and 64 extra ones. `textbook` runs the layers as they are written, `installed` with the kernels
 for training, `checkpointed` with blocks recomputed as well. `+blocks` is the same network with twice the blocks, for
 what its memory grows by. Seconds are processor time, the least of the repeats: other programs slow a step
-down, nothing hastens it. Memory is the peak of the resident set above that of the process between two
-steps.
+down, nothing hastens it. Memory is the peak of the resident set above that of the process between two steps; tensors
+are the most bytes that all those of a step take at once, gradients among them. The rest is what the C allocator cannot
+use between them.
 """
 
 import argparse
@@ -15,8 +16,9 @@ import ctypes
 import json
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from time import perf_counter, process_time
 
 import machine
@@ -31,6 +33,7 @@ from foldwright.features.structure import StructureLabels, structure_labels
 from foldwright.models.af2.config import AF2, FeatureSizes
 from foldwright.models.af2.model import AlphaFold
 from foldwright.models.af2.presets import preset
+from foldwright.profiling.memory import Ledger
 from foldwright.training.blocks import recompute
 from foldwright.training.objective_af2 import initial_training, loss_terms
 from foldwright.training.recipes.small import tiny
@@ -72,7 +75,8 @@ def report(network: str, manner: str, options: argparse.Namespace) -> None:
     print(
         f"{network:12} {manner:12} forward {found['forward']:7.3f} s  backward {found['backward']:7.3f} s  "
         f"optimiser {found['optimiser']:6.3f} s  (forward + backward) / forward {both / found['forward']:4.2f}  "
-        f"memory {found['memory'] / MEGABYTE:6.0f} MB above {found['held'] / MEGABYTE:5.0f} MB of parameters and state",
+        f"memory {found['memory'] / MEGABYTE:6.0f} MB (tensors {found['tensors'] / MEGABYTE:6.0f} MB) above "
+        f"{found['held'] / MEGABYTE:5.0f} MB of parameters and state",
         flush=True,
     )
 
@@ -88,7 +92,8 @@ def measure(network: str, manner: str, crop: int, repeats: int, device: str) -> 
     names = ("forward", "backward", "optimiser")
     best = {name: min(values) for name, values in zip(names, zip(*timings, strict=True), strict=True)}
     held = 4 * 4 * sum(parameter.numel() for parameter in trained.model.parameters())  # values, gradients, two moments
-    return {**best, "memory": trained.peak() - before, "held": held}
+    memory = trained.peak() - before
+    return {**best, "memory": memory, "held": held, "tensors": most_bytes_of_tensors(trained)}
 
 
 def network_of(name: str) -> AF2:
@@ -164,6 +169,18 @@ class Trained:
     def peak(self) -> int:
         """The most bytes in use since."""
         return torch.cuda.max_memory_allocated() if self.device.type == "cuda" else machine.peak()
+
+
+def most_bytes_of_tensors(trained: Trained) -> int:
+    """Of one more step, every storage followed from its making to its end."""
+    with Ledger() as ledger:
+        trained.step()
+    changes: Counter[int] = Counter()
+    for allocation in ledger.allocations:
+        changes[allocation.born] += allocation.bytes
+        if allocation.died is not None:
+            changes[allocation.died] -= allocation.bytes
+    return max(accumulate(changes[moment] for moment in sorted(changes)))
 
 
 def give_back_memory() -> None:
