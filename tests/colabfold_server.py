@@ -1,13 +1,10 @@
 """A server on this machine that stands in for ColabFold's: it answers, and fails in the ways that one does."""
 
 import gzip
-import http.server
 import io
 import json
 import re
-import socketserver
 import tarfile
-import threading
 import time
 import urllib.parse
 import zlib
@@ -15,6 +12,8 @@ from collections.abc import Callable
 from itertools import count
 
 import pytest
+
+from local_server import serving
 
 
 class Kitchen:
@@ -124,24 +123,5 @@ class Kitchen:
 @pytest.fixture
 def kitchen():
     kitchen = Kitchen()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            kitchen.answer(self)
-
-        do_POST = do_GET
-
-        def log_message(self, *args):
-            pass
-
-    class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request, client_address):
-            """A client that hangs up is what these tests are about."""
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        kitchen.url = f"http://127.0.0.1:{server.server_address[1]}"
+    with serving(kitchen.answer) as kitchen.url:
         yield kitchen
-        server.shutdown()

@@ -1,9 +1,7 @@
 """`foldwright weights`, as a person types it."""
 
-import http.server
 import importlib.util
 import re
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from foldwright.weights.catalog import PUBLICATIONS
 from foldwright.weights.library import cache_folder
 from foldwright.weights.rule import rule_parameters
 from foldwright.weights.store import load_weights
+from local_server import Request, serving
 
 _spec = importlib.util.spec_from_file_location("narrow", Path(__file__).parents[1] / "weights" / "conftest.py")
 assert _spec
@@ -123,29 +122,23 @@ def test_inspect_reads_checkpoints_and_converted_files(npz, tmp_path):
     assert "every array fits model_1" in seen.stdout
 
 
-class Publisher(http.server.BaseHTTPRequestHandler):
-    content = b"checkpoint"
-
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.content)))
-        self.end_headers()
-        self.wfile.write(self.content)
-
-    def log_message(self, *args):
-        pass
+CONTENT = b"checkpoint"
 
 
 @pytest.fixture
 def publisher():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Publisher) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+    def answer(request: Request) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(CONTENT)))
+        request.end_headers()
+        request.wfile.write(CONTENT)
+
+    with serving(answer) as url:
+        yield url
 
 
 def test_fetch_shows_terms_and_hash_before_and_after(publisher, monkeypatch):
-    content, name = Publisher.content, "openfold-finetuning_ptm_2"
+    name = "openfold-finetuning_ptm_2"
     publication = replace(PUBLICATIONS[name], urls=(f"{publisher}/finetuning_ptm_2.pt",))
     monkeypatch.setitem(PUBLICATIONS, name, publication)
     done = run("fetch", name)
@@ -153,7 +146,7 @@ def test_fetch_shows_terms_and_hash_before_and_after(publisher, monkeypatch):
     assert "Licence: CC BY 4.0" in done.stdout
     assert "Please cite Ahdritz" in done.stdout
     assert re.search(r"sha256 [0-9a-f]{64} \(checked against nothing", done.stdout)
-    assert (cache_folder() / "published" / name / "finetuning_ptm_2.pt").read_bytes() == content
+    assert (cache_folder() / "published" / name / "finetuning_ptm_2.pt").read_bytes() == CONTENT
     assert "already here" in run("fetch", name).stdout
 
 

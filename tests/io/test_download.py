@@ -2,9 +2,7 @@
 
 import errno
 import hashlib
-import http.server
 import re
-import socketserver
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +14,7 @@ import pytest
 from foldwright.errors import InputError
 from foldwright.io import download as downloading
 from foldwright.io.download import DiskFault, Patience, announced_digests, announced_size, download, part_of, sidecar_of
+from local_server import Request, serving
 
 PATIENCE = Patience(timeout=30.0, tries=3, pause=0.01)  # a busy machine may keep a server waiting
 HASTE = Patience(timeout=0.7, tries=50, first_tries=50, pause=0.01, longest_pause=0.1)
@@ -36,27 +35,30 @@ class Shop:
     def __init__(self) -> None:
         self.content, self.etag = noise(3_000_000), '"one"'
         self.headers: dict[str, str] = {}
-        self.manners: list[Callable[[http.server.BaseHTTPRequestHandler], None]] = [self.serve]
+        self.manners: list[Callable[[Request], None]] = [self.serve]
         self.asked: list[str | None] = []  # the Range of every request
         self.url = ""
         self.is_over = threading.Event()  # what ends a silence
 
-    def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+    def answer(self, request: Request) -> None:
+        if request.command == "HEAD":
+            self.answer_head(request)
+            return
         self.asked.append(request.headers.get("Range"))
         manner = self.manners.pop(0) if len(self.manners) > 1 else self.manners[0]
         manner(request)
 
-    def answer_head(self, request: http.server.BaseHTTPRequestHandler) -> None:
+    def answer_head(self, request: Request) -> None:
         if self.manners[0] == self.serve:
             self.head(request, 0)
         else:
             self.manners[0](request)
 
-    def start_of(self, request: http.server.BaseHTTPRequestHandler) -> int:
+    def start_of(self, request: Request) -> int:
         wanted = re.match(r"bytes=(\d+)-", request.headers.get("Range", ""))
         return int(wanted[1]) if wanted and request.headers.get("If-Range") == self.etag else 0
 
-    def head(self, request: http.server.BaseHTTPRequestHandler, start: int) -> None:
+    def head(self, request: Request, start: int) -> None:
         request.send_response(206 if start else 200)
         request.send_header("Content-Length", str(len(self.content) - start))
         request.send_header("ETag", self.etag)
@@ -66,66 +68,46 @@ class Shop:
             request.send_header(name, value)
         request.end_headers()
 
-    def serve(self, request: http.server.BaseHTTPRequestHandler, length: int | None = None) -> None:
+    def serve(self, request: Request, length: int | None = None) -> None:
         start = self.start_of(request)
         self.head(request, start)
         request.wfile.write(self.content[start:][:length])
 
-    def cut(self, request: http.server.BaseHTTPRequestHandler) -> None:
+    def cut(self, request: Request) -> None:
         self.serve(request, 1_100_000)
         request.close_connection = True
 
-    def stall(self, request: http.server.BaseHTTPRequestHandler) -> None:
+    def stall(self, request: Request) -> None:
         self.serve(request, 700_000)
         request.wfile.flush()
         self.is_over.wait(60)
         request.close_connection = True
 
-    def ignore_range(self, request: http.server.BaseHTTPRequestHandler) -> None:
+    def ignore_range(self, request: Request) -> None:
         self.head(request, 0)
         request.wfile.write(self.content)
 
-    def ignore_if_range(self, request: http.server.BaseHTTPRequestHandler) -> None:
+    def ignore_if_range(self, request: Request) -> None:
         del request.headers["If-Range"]
         request.headers["If-Range"] = self.etag
         self.serve(request)
 
-    def refuse(self, code: int) -> Callable[[http.server.BaseHTTPRequestHandler], None]:
+    def refuse(self, code: int) -> Callable[[Request], None]:
         return lambda request: request.send_error(code)
 
-    def replace_file_then_serve(self, request: http.server.BaseHTTPRequestHandler) -> None:
+    def replace_file_then_serve(self, request: Request) -> None:
         self.content, self.etag = noise(2_500_000, seed=1), '"two"'
         self.serve(request)
 
 
 @contextmanager
 def opened(shop: Shop):
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self):
-            shop.answer(self)
-
-        def do_HEAD(self):
-            shop.answer_head(self)
-
-        def log_message(self, *args):
-            pass
-
-    class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request, client_address):
-            """A client that hangs up is what these tests are about."""
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        shop.url = f"http://127.0.0.1:{server.server_address[1]}/params.tar"
+    with serving(shop.answer, "HTTP/1.1") as url:
+        shop.url = f"{url}/params.tar"
         try:
             yield shop
         finally:
             shop.is_over.set()
-            server.shutdown()
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """Fetching a publication from a server on this machine: unpacking, receipts, trust on first use."""
 
 import hashlib
-import http.server
 import io
 import json
 import tarfile
-import threading
 from dataclasses import replace
 
 import pytest
@@ -14,6 +12,7 @@ from foldwright.errors import InputError
 from foldwright.io.download import Patience
 from foldwright.weights.catalog import PUBLICATIONS
 from foldwright.weights.library import cache_folder, fetch, find_fetched, folder_of, unpack
+from local_server import Request, serving
 
 PATIENCE = Patience(timeout=1.0, tries=2, pause=0.01)
 FILES = {"./params_model_1.npz": b"one" * 5000, "params/params_model_1_ptm.npz": b"two" * 7000}
@@ -38,29 +37,22 @@ def served(monkeypatch):
     """A publisher: `served[path] = content`; yields a publication whose tar is there."""
     contents: dict[str, bytes] = {}
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            content = contents.get(self.path)
-            if content is None:
-                self.send_error(404)
-                return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def answer(request: Request) -> None:
+        content = contents.get(request.path)
+        if content is None:
+            request.send_error(404)
+            return
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content)
 
-        def log_message(self, *args):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    with serving(answer) as url:
         name = "alphafold-2021-07-14"
-        url = f"http://127.0.0.1:{server.server_address[1]}/alphafold_params.tar"
-        publication = replace(PUBLICATIONS[name], urls=(url,))
+        publication = replace(PUBLICATIONS[name], urls=(f"{url}/alphafold_params.tar",))
         monkeypatch.setitem(PUBLICATIONS, name, publication)
         contents["/alphafold_params.tar"] = tar_of({**FILES, "LICENSE": b"text"})
         yield publication, contents
-        server.shutdown()
 
 
 def test_a_publication_is_unpacked_where_predictions_look_for_it(served):

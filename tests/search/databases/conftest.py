@@ -1,17 +1,15 @@
 """A publisher on this machine, and releases that it publishes."""
 
 import gzip
-import http.server
 import io
 import shutil
-import socketserver
 import subprocess
 import tarfile
-import threading
 
 import pytest
 
 from foldwright.search.databases.catalog import Release
+from local_server import serving
 
 
 def fasta(start: int, stop: int) -> bytes:
@@ -69,23 +67,8 @@ class Publisher:
 def publisher():
     publisher = Publisher()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            publisher.answer(self)
-
-        do_HEAD = do_GET
-
-        def log_message(self, *args):
-            pass
-
-    class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-        daemon_threads = True
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        publisher.url = f"http://127.0.0.1:{server.server_address[1]}"
+    with serving(publisher.answer) as publisher.url:
         yield publisher
-        server.shutdown()
 
 
 @pytest.fixture
