@@ -142,6 +142,7 @@ def _module() -> ir.Module:
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_WORD] * _NUM_ARGUMENTS), "best_scores")
     codes, starts, lengths, costs, first, states, highest, best, count, profiles = function.args
     build: Builder = ir.IRBuilder(function.append_basic_block())
+    top = build.alloca(_BYTE)  # here: in a loop it would be another one each time
     width = _item(build, first, profiles)
     state_bytes = build.add(width, _word(COLUMNS))
     with _loop(build, _word(0), count, 1) as sequence:
@@ -158,7 +159,9 @@ def _module() -> ir.Module:
         with _loop(build, _word(0), profiles, 1) as profile:
             place = build.add(build.mul(profile, count), sequence)
             begin, end = (_item(build, first, build.add(profile, _word(step))) for step in (0, 1))
-            build.store(_largest(build, highest, begin, end), build.inttoptr(build.add(best, place), _ADDRESS))
+            _find_largest(build, highest, begin, end, top)
+            above_floor = build.sub(build.load(top, typ=_BYTE), ir.Constant(_BYTE, FLOOR))
+            build.store(above_floor, build.inttoptr(build.add(best, place), _ADDRESS))
     build.ret_void()
     return module
 
@@ -185,16 +188,14 @@ def _follow(build: Builder, rows: list[Value], column: Value, read: Value, writt
     _store(build, high, remembered)
 
 
-def _largest(build: Builder, highest: Value, begin: Value, end: Value) -> Value:
-    """How far the highest sum of the columns from `begin` to `end` lies above the floor."""
-    kept = build.alloca(_BYTE)
-    build.store(ir.Constant(_BYTE, FLOOR), kept)
+def _find_largest(build: Builder, highest: Value, begin: Value, end: Value, top: Value) -> None:
+    """Leave in `top` the highest sum of the columns from `begin` to `end`."""
+    build.store(ir.Constant(_BYTE, FLOOR), top)
     of_vector = _declared(build, f"llvm.vector.reduce.smax.v{COLUMNS}i8", ir.FunctionType(_BYTE, [_VECTOR]))
     of_two = _declared(build, "llvm.smax.i8", ir.FunctionType(_BYTE, [_BYTE, _BYTE]))
     with _loop(build, begin, end, COLUMNS) as column:
         here = build.call(of_vector, [_load(build, build.add(highest, column))])
-        build.store(build.call(of_two, [here, build.load(kept, typ=_BYTE)]), kept)
-    return build.sub(build.load(kept, typ=_BYTE), ir.Constant(_BYTE, FLOOR))
+        build.store(build.call(of_two, [here, build.load(top, typ=_BYTE)]), top)
 
 
 def _fill(build: Builder, array: Value, size: Value) -> None:
