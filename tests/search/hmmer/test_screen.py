@@ -1,5 +1,6 @@
 """Sequences that HMMER need not see: the compiled scores, the limits, and the same hits as without."""
 
+import random
 from concurrent.futures import ThreadPoolExecutor
 from math import exp, expm1, log
 
@@ -56,13 +57,12 @@ def test_a_loop_that_computes_wrongly_is_not_used(monkeypatch):
     diagonals.is_right.cache_clear()
 
 
-def test_a_profile_does_not_score_with_the_columns_of_its_neighbour():
-    gain = np.full((29, 40), -9, np.int8)
-    sequences = [np.zeros(40, np.uint8)]
-    alone = best_scores(*side_by_side(sequences), CostTable.of([gain[:, :20]]))
-    among = best_scores(*side_by_side(sequences), CostTable.of([gain, gain[:, :20], gain]))
-    assert alone.tolist() == [[180]]
-    assert among.tolist() == [[255], [180], [255]]
+@pytest.mark.parametrize("columns", [20, 23, 24, 25])  # 25 fill their vector but for the columns before them
+def test_a_profile_does_not_score_with_the_columns_of_its_neighbour(columns):
+    gain, loss = np.full((29, columns), -12, np.int8), np.ones((29, 5), np.int8)
+    best = best_scores(*side_by_side([np.zeros(60, np.uint8)]), CostTable.of([loss, gain, loss, gain, gain]))
+    full = min(12 * columns, 255)
+    assert best.T.tolist() == [[0, full, 0, full, full]]
 
 
 def test_threads_may_come_first_together():
@@ -130,6 +130,24 @@ def test_those_pass_whom_the_first_filter_of_hmmer_lets_pass(queries, database, 
         if F1 > 0.01:  # below it come those with which HMMER would try two segments
             assert seen <= {name for name, p in p_values.items() if p <= F1 * 1.3}, "a third of a bit at most"
         assert 12 <= len(seen) < len(everyone) / 2
+
+
+def test_several_weak_segments_are_left_to_hmmer(queries):
+    query, numbers = queries[2], random.Random(1)
+    model = profiles.of_sequence(query, AMINO)
+    texts = []
+    for length in range(6, 14):
+        pieces = [query.sequence[at : at + length] for at in range(0, 110, 8)]
+        texts += ["".join(piece + numbers.choice("GSTP") * 3 for piece in pieces[::step]) for step in (1, -1)]
+    packed = pack("".join(f">s{i}\n{text}\n" for i, text in enumerate(texts)).encode(), AMINO)
+    everyone = packed.read(np.arange(len(packed)))
+    F1 = 1e-9
+    (group,) = screens([model], F1)
+    passing = {s.name for s in everyone if p_value_of_the_first_filter(model, s) <= F1}
+    (alone,) = best_scores(packed.codes, packed.starts, packed.lengths, group._costs)
+    assert passing <= {s.name for s in group.read(packed, slice(0, len(packed)))[0]}
+    weak = {s.name for s, score in zip(everyone, alone, strict=True) if score < 100}
+    assert weak & passing, "some pass by more than their best segment"
 
 
 def test_pieces_of_a_shard_add_up(queries, database):
