@@ -31,14 +31,14 @@ Builder = Value = Any  # llvmlite declares no types
 _BYTE, _WORD = ir.IntType(8), ir.IntType(64)
 _VECTOR = ir.VectorType(_BYTE, COLUMNS)
 _ADDRESS = ir.PointerType()
-_NUM_ARGUMENTS = 10
+_NUM_ARGUMENTS = 11
 
 
 @dataclass(frozen=True, eq=False)
 class CostTable:
     """The costs of several profiles side by side. Around each, and for codes of no residue, they end every diagonal.
 
-    first    the first column of each profile's vectors, and the end of the last one's
+    first    where the columns of each profile begin, those that end its diagonals included, and where the last ends
     """
 
     costs: Int8[np.ndarray, "32 padded"]
@@ -47,17 +47,13 @@ class CostTable:
     @classmethod
     def of(cls, profiles: Sequence[Int8[np.ndarray, "codes _"]]) -> CostTable:
         """The table of profiles given as cost of each code in each column."""
-        first = np.cumsum([0, *(padded_columns(profile.shape[1]) for profile in profiles)])
-        costs = np.full((STOP + 1, first[-1] + RESIDUES), WORST, np.int8)
+        first = np.cumsum([0, *(max(COLUMNS, profile.shape[1] + RESIDUES - 1 + _TO_FLOOR) for profile in profiles)])
+        vectors = -(-first[-1] // COLUMNS)
+        costs = np.full((STOP + 1, vectors * COLUMNS + RESIDUES), WORST, np.int8)
         for begin, profile in zip(first, profiles, strict=False):
             codes, columns = profile.shape
             costs[:codes, begin + RESIDUES - 1 :][:, :columns] = profile
         return cls(costs, first)
-
-
-def padded_columns(columns: int) -> int:
-    """How many columns a profile takes in a table."""
-    return -(-(columns + RESIDUES - 1 + _TO_FLOOR) // COLUMNS) * COLUMNS
 
 
 def best_scores(
@@ -70,7 +66,7 @@ def best_scores(
 
     Sequences lie in `codes` with at least RESIDUES codes STOP behind each. Other Python threads go on meanwhile.
     """
-    width, profiles = int(table.first[-1]), len(table.first) - 1
+    width, profiles = table.costs.shape[1] - RESIDUES, len(table.first) - 1
     best = np.empty((profiles, len(starts)), np.uint8)
     states = np.empty((2, width + COLUMNS), np.int8)
     highest = np.empty(width, np.int8)
@@ -79,7 +75,7 @@ def best_scores(
         raise ValueError("the loop reads contiguous arrays only")
     with _COMPILING:
         loop = _compiled()
-    loop(*(array.ctypes.data for array in arrays), len(starts), profiles)
+    loop(*(array.ctypes.data for array in arrays), len(starts), width, profiles)
     return best
 
 
@@ -140,10 +136,9 @@ def _module() -> ir.Module:
     """The function in LLVM's language: for every sequence, every eight residues, every 32 columns."""
     module = ir.Module()
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_WORD] * _NUM_ARGUMENTS), "best_scores")
-    codes, starts, lengths, costs, first, states, highest, best, count, profiles = function.args
+    codes, starts, lengths, costs, first, states, highest, best, count, width, profiles = function.args
     build: Builder = ir.IRBuilder(function.append_basic_block())
     top = build.alloca(_BYTE)  # here: in a loop it would be another one each time
-    width = _item(build, first, profiles)
     state_bytes = build.add(width, _word(COLUMNS))
     with _loop(build, _word(0), count, 1) as sequence:
         _fill(build, states, build.shl(state_bytes, _word(1)))
@@ -189,11 +184,12 @@ def _follow(build: Builder, rows: list[Value], column: Value, read: Value, writt
 
 
 def _find_largest(build: Builder, highest: Value, begin: Value, end: Value, top: Value) -> None:
-    """Leave in `top` the highest sum of the columns from `begin` to `end`."""
-    build.store(ir.Constant(_BYTE, FLOOR), top)
+    """Leave in `top` the highest sum of the columns from `begin` to `end`, a vector of them at least."""
     of_vector = _declared(build, f"llvm.vector.reduce.smax.v{COLUMNS}i8", ir.FunctionType(_BYTE, [_VECTOR]))
     of_two = _declared(build, "llvm.smax.i8", ir.FunctionType(_BYTE, [_BYTE, _BYTE]))
-    with _loop(build, begin, end, COLUMNS) as column:
+    last = build.sub(end, _word(COLUMNS))  # it may have columns of the one before, none of the next profile
+    build.store(build.call(of_vector, [_load(build, build.add(highest, last))]), top)
+    with _loop(build, begin, last, COLUMNS) as column:
         here = build.call(of_vector, [_load(build, build.add(highest, column))])
         build.store(build.call(of_two, [here, build.load(top, typ=_BYTE)]), top)
 
