@@ -150,7 +150,8 @@ def _described(hit: Hit) -> str:
 def _place(domain: Domain, letters: UInt8[np.ndarray, "columns"], deletions: Int[np.ndarray, "columns"]) -> None:
     """Write the aligned residues of a domain to its columns; residues without a column are counted at the next."""
     aligned = domain.alignment
-    is_column = np.frombuffer(aligned.hmm_sequence.encode(), np.uint8) != _NO_COLUMN
+    places = np.flatnonzero(np.frombuffer(aligned.hmm_sequence.encode(), np.uint8) != _NO_COLUMN)
     columns = slice(aligned.hmm_from - 1, aligned.hmm_to)
-    letters[columns] = np.frombuffer(aligned.target_sequence.upper().encode(), np.uint8)[is_column]
-    deletions[columns] = np.diff(np.cumsum(~is_column)[is_column], prepend=0)
+    letters[columns] = np.frombuffer(aligned.target_sequence.upper().encode(), np.uint8)[places]
+    deletions[columns][0] = places[0]
+    deletions[columns][1:] = places[1:] - places[:-1] - 1
