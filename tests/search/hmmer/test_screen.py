@@ -47,14 +47,16 @@ def test_the_definition_starts_anew_below_nothing_and_stays_at_a_full_byte():
     assert by_definition(np.full((1, 40), -9, np.int8), np.zeros(40, np.uint8)) == 255
 
 
-def test_a_loop_that_computes_wrongly_is_not_used(monkeypatch):
+def test_a_loop_that_computes_wrongly_is_not_used_and_that_is_said_once(monkeypatch, caplog):
     assert screening.is_available(AMINO)
     assert not screening.is_available(Alphabet.rna())
     right = diagonals.best_scores
     monkeypatch.setattr(diagonals, "best_scores", lambda *batch: right(*batch) + np.uint8(1))
-    diagonals.is_right.cache_clear()
+    screening._is_loop_right.cache_clear()
     assert not screening.is_available(AMINO)
-    diagonals.is_right.cache_clear()
+    assert not screening.is_available(AMINO)
+    assert ["HMMER filters alone" in record.message for record in caplog.records] == [True]
+    screening._is_loop_right.cache_clear()
 
 
 @pytest.mark.parametrize("columns", [20, 23, 24, 25])  # 25 fill their vector but for the columns before them

@@ -89,9 +89,8 @@ def by_definition(costs: Int8[np.ndarray, "codes columns"], sequence: UInt8[np.n
     return best
 
 
-@cache
-def is_right() -> bool:
-    """Whether the compiled loop agrees with the definition here; asked before it is used."""
+def agrees_with_definition() -> bool:
+    """Whether the compiled loop computes what `by_definition` does here."""
     numbers = np.random.default_rng(0)
     costs = [numbers.integers(-9, 9, (29, columns), np.int8) for columns in (70, 9)]
     lengths = np.array([40, 3])

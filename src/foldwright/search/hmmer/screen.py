@@ -7,8 +7,10 @@ that hits, scores and E-values are the program's.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from math import inf, log, log1p
 
@@ -19,6 +21,8 @@ from pyhmmer.plan7 import HMM, Background, OptimizedProfile, Profile
 
 from foldwright.search.hmmer.packed import Packed
 
+log = logging.getLogger("foldwright.search")
+
 _LANES = 16  # in which HMMER's registers hold the columns of a profile
 _LENGTH = 100  # for which a profile is configured; scores of matches do not depend on it
 _FLANKS = 3.0  # nats; HMMER's constant for L log(L / (L + 3)), the residues outside the segment
@@ -28,11 +32,19 @@ _COLUMNS_AT_ONCE = 768  # of profiles side by side: their costs and one state st
 
 def is_available(alphabet: Alphabet) -> bool:
     """Whether sequences can be screened here: proteins, with the extra `search`, where its loop computes correctly."""
-    if not alphabet.is_amino() or find_spec("llvmlite") is None:
-        return False
-    from foldwright.search.hmmer.diagonals import is_right
+    return alphabet.is_amino() and find_spec("llvmlite") is not None and _is_loop_right()
 
-    return is_right()
+
+@cache
+def _is_loop_right() -> bool:
+    from foldwright.search.hmmer.diagonals import agrees_with_definition
+
+    if agrees_with_definition():
+        return True
+    log.warning(
+        "the compiled filter of searches computes wrongly on this machine; HMMER filters alone, which is slower"
+    )
+    return False
 
 
 class Screen:
