@@ -21,7 +21,7 @@ from pyhmmer.plan7 import HMM, Background, OptimizedProfile, Profile
 
 from foldwright.search.hmmer.packed import Packed
 
-log = logging.getLogger("foldwright.search")
+logger = logging.getLogger("foldwright.search")
 
 _LANES = 16  # in which HMMER's registers hold the columns of a profile
 _LENGTH = 100  # for which a profile is configured; scores of matches do not depend on it
@@ -41,7 +41,7 @@ def _is_loop_right() -> bool:
 
     if agrees_with_definition():
         return True
-    log.warning(
+    logger.warning(
         "the compiled filter of searches computes wrongly on this machine; HMMER filters alone, which is slower"
     )
     return False
