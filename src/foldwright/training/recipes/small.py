@@ -155,7 +155,7 @@ def mini_4() -> Recipe:
 def mini_5() -> Recipe:
     """As the last stage, and confidence counts: tenfold for pLDDT, so that the single representation makes room for it.
 
-    The teaching of the head alone (`weights export --teach-confidence`) had left pLDDT and lDDT-Cα of residues at r = 0.57.
+    Teaching the head alone (`weights export --teach-confidence`) had left pLDDT and lDDT-Cα of residues at r = 0.57.
     """
     fourth = mini_4()
     return replace(
