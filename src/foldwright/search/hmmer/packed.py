@@ -25,6 +25,7 @@ class Packed:
 
     records          the text of each after its ">"
     starts, lengths  where in `codes` their residues are
+    distinct, kind   the lengths that there are, and the place among them of each sequence's
     """
 
     records: list[bytes]
@@ -32,6 +33,8 @@ class Packed:
     codes: UInt8[np.ndarray, " letters"]
     starts: Int64[np.ndarray, " sequences"]
     lengths: Int64[np.ndarray, " sequences"]
+    distinct: Int64[np.ndarray, " lengths"]
+    kind: Int64[np.ndarray, " sequences"]
 
     def __len__(self) -> int:
         return len(self.records)
@@ -59,7 +62,8 @@ def pack(text: bytes, alphabet: Alphabet) -> Packed | None:
         return None
     between = np.flatnonzero(codes == _FIRST_STOP)
     starts = between[:-1] + STOPS
-    return Packed(records, alphabet, codes, starts, between[1:] - starts)
+    lengths = between[1:] - starts
+    return Packed(records, alphabet, codes, starts, lengths, *np.unique(lengths, return_inverse=True))
 
 
 def read_text(text: bytes, alphabet: Alphabet) -> DigitalSequenceBlock:

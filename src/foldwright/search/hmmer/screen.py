@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from math import inf, log, log1p
 
 import numpy as np
-from jaxtyping import Float64, Int8, Int64
+from jaxtyping import Float64, Int8, Int64, UInt8
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock
 from pyhmmer.plan7 import HMM, Background, OptimizedProfile, Profile
 
@@ -65,11 +65,9 @@ class Screen:
         """For each profile those sequences of the piece that HMMER has to see."""
         from foldwright.search.hmmer.diagonals import best_scores
 
-        lengths = shard.lengths[piece]
-        best = best_scores(shard.codes, shard.starts[piece], lengths, self._costs)
-        flanks, background = flanking_log_odds(lengths), background_log_odds(lengths)
+        best = best_scores(shard.codes, shard.starts[piece], shard.lengths[piece], self._costs)
         return [
-            shard.read(np.flatnonzero(scores >= limit.needed(flanks, background)) + (piece.start or 0))
+            shard.read(np.flatnonzero(scores >= limit.needed(shard.distinct)[shard.kind[piece]]) + piece.start)
             for scores, limit in zip(best, self._limits, strict=True)
         ]
 
@@ -105,28 +103,21 @@ class _Limit:
         scale, bias, base = optimised.scale_b, optimised.bias_b, optimised.base_b
         return cls(lowest_bits * log(2), scale, bias, base, begin=optimised.tbm, end=optimised.tec)
 
-    def needed(
-        self, flanks: Float64[np.ndarray, " sequences"], background: Float64[np.ndarray, " sequences"]
-    ) -> Float64[np.ndarray, " sequences"]:
-        """The score, above that of the flanks alone, that makes the P-value at most F1.
+    def needed(self, lengths: Int64[np.ndarray, " lengths"]) -> UInt8[np.ndarray, " lengths"]:
+        """The score, above that of the flanks alone, that makes the P-value of a sequence of each length at most F1.
 
         Less is enough where HMMER is left in doubt, because its bytes overflow or a second segment might add to the
         first.
         """
-        flank = np.floor(self.scale * flanks + 0.5 - _ROUNDING).clip(0, 255)
-        nats = self.lowest_nats + background + _FLANKS
+        flank = np.floor(self.scale * np.log((lengths + 3) / 3) + 0.5 - _ROUNDING).clip(0, 255)  # to enter or leave one
+        nats = self.lowest_nats + background_log_odds(lengths) + _FLANKS
         significant = nats * self.scale + 2 * flank + self.begin + self.end - _ROUNDING
         second = flank + self.begin + self.end + 1
         overflow = np.minimum(127 - self.bias, 255 - self.bias - self.base + flank + self.begin)
-        return np.minimum(significant, np.minimum(second, overflow))
+        return np.ceil(np.minimum(significant, np.minimum(second, overflow))).clip(0, 255).astype(np.uint8)
 
 
-def flanking_log_odds(lengths: Int64[np.ndarray, " sequences"]) -> Float64[np.ndarray, " sequences"]:
-    """What it costs to enter or leave a flank of a sequence of this length, nats."""
-    return np.log((lengths + 3) / 3)
-
-
-def background_log_odds(lengths: Int64[np.ndarray, " sequences"]) -> Float64[np.ndarray, " sequences"]:
+def background_log_odds(lengths: Int64[np.ndarray, " lengths"]) -> Float64[np.ndarray, " lengths"]:
     """The score of the length under HMMER's null model, nats: a geometric distribution of that mean."""
     return lengths * (np.log(np.maximum(lengths, 1)) - np.log(lengths + 1)) - np.log(lengths + 1)
 
