@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from pyhmmer.easel import Alphabet
@@ -30,15 +31,15 @@ def run(
     """
     options = options or HmmsearchOptions()
     database = database if isinstance(database, SequenceShards) else SequenceShards(database)
-    models = [_profile(query, database.alphabet, options.seed) for query in queries]
+    making = [partial(_profile, query, database.alphabet, options.seed) for query in queries]
 
     def pipeline() -> Pipeline:
         return Pipeline(database.alphabet, Z=options.z or database.size.sequences, **options.pipeline())
 
-    found = search(models, database, pipeline, threads)
+    found = search(making, database, pipeline, threads)
     return [
         Hits(_query(query, model), model, top, name=model.name, max_hits=options.max_hits)
-        for query, model, top in zip(queries, models, found, strict=True)
+        for query, (model, top) in zip(queries, found, strict=True)
     ]
 
 

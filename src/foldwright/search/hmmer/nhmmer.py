@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from pyhmmer.plan7 import LongTargetsPipeline
@@ -27,14 +28,14 @@ def run(
     options = options or NhmmerOptions()
     if not isinstance(database, SequenceShards):
         database = SequenceShards(database, alphabet=options.alphabet)
-    models = profiles.of_sequences(queries, database.alphabet, options.seed, threads)
+    making = [partial(profiles.of_sequence, query, database.alphabet, options.seed) for query in queries]
 
     def pipeline() -> LongTargetsPipeline:
         z = options.z or database.size.residues / _MILLION
         return LongTargetsPipeline(database.alphabet, Z=z, strand=options.strand, **options.pipeline())
 
-    found = search(models, database, pipeline, threads)
+    found = search(making, database, pipeline, threads)
     return [
         Hits(query, model, top, name=query.name, has_all_columns=False, max_hits=options.max_hits)
-        for query, model, top in zip(queries, models, found, strict=True)
+        for query, (model, top) in zip(queries, found, strict=True)
     ]

@@ -22,17 +22,20 @@ _SMALLEST_PIECE = 256  # sequences; smaller pieces cost more in configuring the 
 
 
 def search(
-    profiles: Sequence[HMM], database: SequenceShards, pipeline: Callable[[], Pipeline], threads: int = 1
-) -> list[TopHits]:
-    """The hits of every profile in the whole database. `pipeline` must fix Z, so that pieces do not know of each other.
+    making: Sequence[Callable[[], HMM]],
+    database: SequenceShards,
+    pipeline: Callable[[], Pipeline],
+    threads: int = 1,
+) -> list[tuple[HMM, TopHits]]:
+    """Every profile, made here, with its hits in the whole database.
 
-    While one shard is searched the next is read, and the last of the one before end. Where sequences can be screened,
+    `pipeline` must fix Z, so that pieces do not know of each other. While profiles are made the first shard is read,
+    and while one shard is searched the next, and the last of the one before end. Where sequences can be screened,
     HMMER sees those that might pass its first filter.
     """
     own = local()
-    found: list[list[TopHits]] = [[] for _ in profiles]
-    is_screened = screen.is_available(database.alphabet)
-    screens = screen.screens(profiles, pipeline().F1) if is_screened else []
+    profiles: list[HMM] = []
+    found: list[list[TopHits]] = [[] for _ in making]
 
     def run(number: int, block: DigitalSequenceBlock) -> TopHits:
         if not hasattr(own, "pipeline"):
@@ -49,7 +52,12 @@ def search(
     with ThreadPoolExecutor(threads) as workers, ThreadPoolExecutor(1) as reader:
         before: list[tuple[int, Future[TopHits]]] = []
         try:
-            for shard in _ahead(database.packed() if is_screened else iter(database), reader):
+            made = [workers.submit(make) for make in making]
+            is_screened = screen.is_available(database.alphabet)
+            shards = _Ahead(database.packed() if is_screened else iter(database), reader)
+            profiles += [future.result() for future in made]
+            screens = screen.screens(profiles, pipeline().F1) if is_screened else []
+            for shard in shards:
                 interrupts.check()
                 if isinstance(shard, Packed):
                     blocks = _screened(shard, screens, workers, threads)
@@ -62,7 +70,8 @@ def search(
         except BaseException:
             workers.shutdown(wait=False, cancel_futures=True)
             raise
-    return [hits[0].merge(*hits[1:]) if len(hits) > 1 else hits[0] for hits in found]
+    merged = (hits[0].merge(*hits[1:]) if len(hits) > 1 else hits[0] for hits in found)
+    return list(zip(profiles, merged, strict=True))
 
 
 def _screened(
@@ -81,12 +90,18 @@ def _whole(shard: DigitalSequenceBlock, num_profiles: int, threads: int) -> Iter
     return ((number, piece) for number in range(num_profiles) for piece in pieces)
 
 
-def _ahead(shards: Iterator[Shard], reader: ThreadPoolExecutor) -> Iterator[Shard]:
-    """The shards, each read while the one before it is in use."""
-    coming: Future[Shard | None] = reader.submit(next, shards, None)
-    while (shard := coming.result()) is not None:
-        coming = reader.submit(next, shards, None)
-        yield shard
+class _Ahead(Iterator[Shard]):
+    """Shards, the first of which is read at once and each other while the one before it is in use."""
+
+    def __init__(self, shards: Iterator[Shard], reader: ThreadPoolExecutor):
+        self._shards, self._reader = shards, reader
+        self._coming: Future[Shard | None] = reader.submit(next, shards, None)
+
+    def __next__(self) -> Shard:
+        if (shard := self._coming.result()) is None:
+            raise StopIteration
+        self._coming = self._reader.submit(next, self._shards, None)
+        return shard
 
 
 def _pieces(num_sequences: int, num_profiles: int, threads: int) -> list[slice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from pyhmmer.plan7 import Pipeline
@@ -24,13 +25,13 @@ def run(
     """The hits of each query in one pass over the database. Raises InputError for what cannot be used."""
     options = options or PhmmerOptions()
     database = database if isinstance(database, SequenceShards) else SequenceShards(database)
-    models = profiles.of_sequences(queries, database.alphabet, options.seed, threads)
+    making = [partial(profiles.of_sequence, query, database.alphabet, options.seed) for query in queries]
 
     def pipeline() -> Pipeline:
         return Pipeline(database.alphabet, Z=options.z or database.size.sequences, **options.pipeline())
 
-    found = search(models, database, pipeline, threads)
+    found = search(making, database, pipeline, threads)
     return [
         Hits(query, model, top, name=query.name, max_hits=options.max_hits)
-        for query, model, top in zip(queries, models, found, strict=True)
+        for query, (model, top) in zip(queries, found, strict=True)
     ]

@@ -1,8 +1,7 @@
 """Profiles of sequences and of alignments, as the programs and hmmbuild make them."""
 
 import io
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
@@ -12,12 +11,6 @@ from pyhmmer.plan7 import HMM, Background, Builder, HMMFile
 
 from foldwright.io.alignment import Alignment
 from foldwright.search.hmmer.queries import Query
-
-
-def of_sequences(queries: Sequence[Query], alphabet: Alphabet, seed: int = 42, threads: int = 1) -> list[HMM]:
-    """The profile of each sequence; most of the work is calibration, which threads share."""
-    with ThreadPoolExecutor(threads) as workers:
-        return list(workers.map(lambda query: of_sequence(query, alphabet, seed), queries))
 
 
 def of_sequence(query: Query, alphabet: Alphabet, seed: int = 42) -> HMM:
