@@ -186,7 +186,7 @@ def _find_largest(build: Builder, highest: Value, begin: Value, end: Value, top:
     """Leave in `top` the highest sum of the columns from `begin` to `end`, a vector of them at least."""
     of_vector = _declared(build, f"llvm.vector.reduce.smax.v{COLUMNS}i8", ir.FunctionType(_BYTE, [_VECTOR]))
     of_two = _declared(build, "llvm.smax.i8", ir.FunctionType(_BYTE, [_BYTE, _BYTE]))
-    last = build.sub(end, _word(COLUMNS))  # it may have columns of the one before, none of the next profile
+    last = build.sub(end, _word(COLUMNS))  # a vector that ends with them, for they are not whole vectors
     build.store(build.call(of_vector, [_load(build, build.add(highest, last))]), top)
     with _loop(build, begin, last, COLUMNS) as column:
         here = build.call(of_vector, [_load(build, build.add(highest, column))])
