@@ -10,7 +10,15 @@ from pyhmmer.easel import Alphabet, SequenceFile
 from pyhmmer.plan7 import Background, Pipeline, Profile
 
 from foldwright.errors import InputError
-from foldwright.search.hmmer import HmmsearchOptions, JackhmmerOptions, SequenceShards, hmmsearch, jackhmmer, profiles
+from foldwright.search.hmmer import (
+    HmmsearchOptions,
+    JackhmmerOptions,
+    Query,
+    SequenceShards,
+    hmmsearch,
+    jackhmmer,
+    profiles,
+)
 from foldwright.search.hmmer import screen as screening
 from foldwright.search.hmmer.packed import STOP, STOPS, Packed, pack
 from foldwright.search.hmmer.screen import screens
@@ -59,7 +67,7 @@ def test_a_loop_that_computes_wrongly_is_not_used_and_that_is_said_once(monkeypa
     screening._is_loop_right.cache_clear()
 
 
-@pytest.mark.parametrize("columns", [20, 23, 24, 25])  # 25 fill their vector but for the columns before them
+@pytest.mark.parametrize("columns", [20, 23, 24, 25])  # 23 fill their lanes with those around them
 def test_a_profile_does_not_score_with_the_columns_of_its_neighbour(columns):
     gain, loss = np.full((29, columns), -12, np.int8), np.ones((29, 5), np.int8)
     best = best_scores(*side_by_side([np.zeros(60, np.uint8)]), CostTable.of([loss, gain, loss, gain, gain]))
@@ -165,6 +173,19 @@ def test_profiles_are_grouped_and_long_ones_stand_alone(queries):
     models = [profiles.of_sequence(query, AMINO) for query in queries]
     groups = screens([models[2]] * 7, 0.02)
     assert [list(group.profiles) for group in groups] == [[0, 1, 2, 3, 4], [5, 6]]
+
+
+def test_every_profile_of_many_short_ones_has_a_lane(database):
+    texts = ["MKV", "WLIV", "C"] * 23
+    models = [profiles.of_sequence(Query("short", text), AMINO) for text in texts]
+    packed = pack(database.read_bytes(), AMINO)
+    groups = screens(models, 0.02)
+    assert [len(group.profiles) for group in groups] == [32, 32, 5]
+    alone = [screens([model], 0.02)[0].read(packed, slice(0, len(packed)))[0] for model in models[:3]]
+    found = [block for group in groups for block in group.read(packed, slice(0, len(packed)))]
+    for number, block in enumerate(found):
+        assert [s.name for s in block] == [s.name for s in alone[number % 3]]
+    assert min(map(len, alone)) < max(map(len, alone))
 
 
 @pytest.mark.parametrize("odd", ["", ">odd\nMKVW*LLK\n"])

@@ -1,7 +1,9 @@
 """The best ungapped local score of a profile in many sequences: the recurrence of HMMER's first filter, compiled here.
 
-HMMER keeps 16 columns in a register, whatever the processor has; LLVM's vectors of 32 fill what is there. Eight
-residues are followed down their diagonals before a state is written back. Needs llvmlite (extra `search`).
+HMMER keeps 16 columns in a register, whatever the processor has; LLVM's vectors of 32 fill what is there. As in HMMER
+(Farrar 2007, Bioinformatics 23, 156) columns that follow each other lie in the same lane of vectors that follow each
+other, so that a diagonal stays in its lane and every vector is read where a line of the cache has it. Eight residues
+are followed down their diagonals before a state is written back. Needs llvmlite (extra `search`).
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from threading import Lock
 from typing import Any
 
@@ -21,39 +24,62 @@ from llvmlite import binding, ir
 from foldwright.search.hmmer.packed import STOP, STOPS
 
 RESIDUES = STOPS  # followed at a time
-COLUMNS = 32  # of a vector
+LANES = 32  # of a vector
 FLOOR, WORST = -128, 127
+_HIGHEST = 127
 _TO_FLOOR = 2  # columns of the worst cost that bring any sum down to where it does not count
 
+_LINE = 64  # bytes of the cache's lines
 _COMPILING = Lock()
 
 Builder = Value = Any  # llvmlite declares no types
 _BYTE, _WORD = ir.IntType(8), ir.IntType(64)
-_VECTOR = ir.VectorType(_BYTE, COLUMNS)
+_VECTOR = ir.VectorType(_BYTE, LANES)
 _ADDRESS = ir.PointerType()
-_NUM_ARGUMENTS = 11
+_NUM_ARGUMENTS = 10
+_FLOORS = ir.Constant(_VECTOR, [FLOOR] * LANES)
 
 
 @dataclass(frozen=True, eq=False)
 class CostTable:
     """The costs of several profiles side by side. Around each, and for codes of no residue, they end every diagonal.
 
-    first    where the columns of each profile begin, those that end its diagonals included, and where the last ends
+    costs    column l * v + i is lane l of vector i, of v; RESIDUES more vectors hold where a lane goes on in the next
+    lanes    for each profile the highest byte in the lanes that are its own, the lowest in others
     """
 
-    costs: Int8[np.ndarray, "32 padded"]
-    first: Int64[np.ndarray, " boundaries"]
+    costs: Int8[np.ndarray, "32 vectors lanes"]
+    lanes: Int8[np.ndarray, "profiles lanes"]
 
     @classmethod
     def of(cls, profiles: Sequence[Int8[np.ndarray, "codes _"]]) -> CostTable:
-        """The table of profiles given as cost of each code in each column."""
-        first = np.cumsum([0, *(max(COLUMNS, profile.shape[1] + RESIDUES - 1 + _TO_FLOOR) for profile in profiles)])
-        vectors = -(-first[-1] // COLUMNS)
-        costs = np.full((STOP + 1, vectors * COLUMNS + RESIDUES), WORST, np.int8)
-        for begin, profile in zip(first, profiles, strict=False):
+        """The table of at most LANES profiles, given as cost of each code in each column."""
+        vectors, first = _fitting([profile.shape[1] + RESIDUES - 1 + _TO_FLOOR for profile in profiles])
+        in_order = np.full((STOP + 1, vectors * LANES + RESIDUES), WORST, np.int8)
+        lanes = np.full((len(profiles), LANES), FLOOR, np.int8)
+        for profile, own, begin, end in zip(profiles, lanes, first, first[1:], strict=False):
             codes, columns = profile.shape
-            costs[:codes, begin + RESIDUES - 1 :][:, :columns] = profile
-        return cls(costs, first)
+            in_order[:codes, begin * vectors + RESIDUES - 1 :][:, :columns] = profile
+            own[begin:end] = _HIGHEST
+        costs = _aligned(STOP + 1, vectors + RESIDUES)
+        costs[...] = in_order[:, np.arange(vectors + RESIDUES)[:, None] + vectors * np.arange(LANES)]
+        return cls(costs, lanes)
+
+
+def _fitting(columns: Sequence[int]) -> tuple[int, list[int]]:
+    """The fewest vectors whose lanes have room for profiles of so many columns, and the lanes where each begins."""
+    vectors = max(RESIDUES, -(-sum(columns) // LANES))
+    while sum(lanes := [-(-each // vectors) for each in columns]) > LANES:
+        vectors += 1
+    return vectors, [0, *accumulate(lanes)]
+
+
+def _aligned(number: int, vectors: int) -> Int8[np.ndarray, "number vectors lanes"]:
+    """Room that begins where a line of the cache does: vectors that lie across two take twice as long to read."""
+    size = number * vectors * LANES
+    room = np.empty(size + _LINE, np.int8)
+    begin = -room.ctypes.data % _LINE
+    return room[begin : begin + size].reshape(number, vectors, LANES)
 
 
 def best_scores(
@@ -66,16 +92,15 @@ def best_scores(
 
     Sequences lie in `codes` with at least RESIDUES codes STOP behind each. Other Python threads go on meanwhile.
     """
-    width, profiles = table.costs.shape[1] - RESIDUES, len(table.first) - 1
+    vectors, profiles = table.costs.shape[1] - RESIDUES, len(table.lanes)
     best = np.empty((profiles, len(starts)), np.uint8)
-    states = np.empty((2, width + COLUMNS), np.int8)
-    highest = np.empty(width, np.int8)
-    arrays = (codes, starts, lengths, table.costs, table.first, states, highest, best)
+    states = _aligned(2, vectors + RESIDUES)
+    arrays = (codes, starts, lengths, table.costs, table.lanes, states, best)
     if not all(array.flags.c_contiguous for array in arrays):
         raise ValueError("the loop reads contiguous arrays only")
     with _COMPILING:
         loop = _compiled()
-    loop(*(array.ctypes.data for array in arrays), len(starts), width, profiles)
+    loop(*(array.ctypes.data for array in arrays), len(starts), vectors * LANES, profiles)
     return best
 
 
@@ -132,72 +157,78 @@ def _engine() -> binding.ExecutionEngine:
 
 
 def _module() -> ir.Module:
-    """The function in LLVM's language: for every sequence, every eight residues, every 32 columns."""
+    """The function in LLVM's language: for every sequence, every eight residues, every vector."""
     module = ir.Module()
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_WORD] * _NUM_ARGUMENTS), "best_scores")
-    codes, starts, lengths, costs, first, states, highest, best, count, width, profiles = function.args
+    codes, starts, lengths, costs, lanes, states, best, count, width, profiles = function.args
     build: Builder = ir.IRBuilder(function.append_basic_block())
-    top = build.alloca(_BYTE)  # here: in a loop it would be another one each time
-    state_bytes = build.add(width, _word(COLUMNS))
+    highest = build.alloca(_VECTOR)  # here: in a loop it would be another one each time
+    state_bytes = build.add(width, _word(RESIDUES * LANES))
     with _loop(build, _word(0), count, 1) as sequence:
-        _fill(build, states, build.shl(state_bytes, _word(1)))
-        _fill(build, highest, width)
+        build.store(_FLOORS, highest)
+        _fill(build, states, width)
         residues = build.add(codes, _item(build, starts, sequence))
         with _loop(build, _word(0), _item(build, lengths, sequence), RESIDUES) as residue:
             is_odd = build.and_(build.udiv(residue, _word(RESIDUES)), _word(1))
             read = build.add(states, build.mul(state_bytes, is_odd))
             written = build.add(states, build.mul(state_bytes, build.xor(is_odd, _word(1))))
-            rows = _rows(build, build.add(residues, residue), costs, build.add(width, _word(RESIDUES)))
-            with _loop(build, _word(0), width, COLUMNS) as column:
-                _follow(build, rows, column, read, written, highest)
+            rows = _rows(build, build.add(residues, residue), costs, state_bytes)
+            with _loop(build, _word(0), width, LANES) as place:
+                _follow(build, rows, place, read, written, highest)
+            for vector in range(RESIDUES):
+                _enter_next_lane(build, build.add(written, _word(vector * LANES)), width)
         with _loop(build, _word(0), profiles, 1) as profile:
             place = build.add(build.mul(profile, count), sequence)
-            begin, end = (_item(build, first, build.add(profile, _word(step))) for step in (0, 1))
-            _find_largest(build, highest, begin, end, top)
-            above_floor = build.sub(build.load(top, typ=_BYTE), ir.Constant(_BYTE, FLOOR))
-            build.store(above_floor, build.inttoptr(build.add(best, place), _ADDRESS))
+            own = _load(build, build.add(lanes, build.mul(profile, _word(LANES))), align=1)
+            build.store(_largest(build, highest, own), build.inttoptr(build.add(best, place), _ADDRESS))
     build.ret_void()
     return module
 
 
 def _rows(build: Builder, residues: Value, costs: Value, stride: Value) -> list[Value]:
-    """Where the costs of each of the next residues are, one column further for each."""
+    """Where the costs of each of the next residues are, one vector further for each."""
     rows = []
     for step in range(RESIDUES):
         code = build.load(build.inttoptr(build.add(residues, _word(step)), _ADDRESS), typ=_BYTE)
         row = build.add(costs, build.mul(build.zext(code, _WORD), stride))
-        rows.append(build.add(row, _word(step)))
+        rows.append(build.add(row, _word(step * LANES)))
     return rows
 
 
-def _follow(build: Builder, rows: list[Value], column: Value, read: Value, written: Value, highest: Value) -> None:
+def _follow(build: Builder, rows: list[Value], place: Value, read: Value, written: Value, highest: Value) -> None:
     """32 diagonals through the next residues: no sum falls below the floor, the highest is remembered."""
     minus, larger = _on_two(build, "llvm.ssub.sat"), _on_two(build, "llvm.smax")
-    remembered = build.add(highest, column)
-    score, high = _load(build, build.add(read, column)), _load(build, remembered)
+    score = _load(build, build.add(read, place))
+    scores = []
     for row in rows:
-        score = build.call(minus, [score, _load(build, build.add(row, column))])
-        high = build.call(larger, [high, score])
-    _store(build, score, build.add(build.add(written, column), _word(RESIDUES)))
-    _store(build, high, remembered)
+        score = build.call(minus, [score, _load(build, build.add(row, place))])
+        scores.append(score)
+    _store(build, score, build.add(build.add(written, place), _word(RESIDUES * LANES)))
+    while len(scores) > 1:  # in pairs, lest each wait for the one before
+        scores = [build.call(larger, pair) for pair in zip(scores[::2], scores[1::2], strict=True)]
+    build.store(build.call(larger, [build.load(highest, typ=_VECTOR), *scores]), highest)
 
 
-def _find_largest(build: Builder, highest: Value, begin: Value, end: Value, top: Value) -> None:
-    """Leave in `top` the highest sum of the columns from `begin` to `end`, a vector of them at least."""
-    of_vector = _declared(build, f"llvm.vector.reduce.smax.v{COLUMNS}i8", ir.FunctionType(_BYTE, [_VECTOR]))
-    of_two = _declared(build, "llvm.smax.i8", ir.FunctionType(_BYTE, [_BYTE, _BYTE]))
-    last = build.sub(end, _word(COLUMNS))  # a vector that ends with them, for they are not whole vectors
-    build.store(build.call(of_vector, [_load(build, build.add(highest, last))]), top)
-    with _loop(build, begin, last, COLUMNS) as column:
-        here = build.call(of_vector, [_load(build, build.add(highest, column))])
-        build.store(build.call(of_two, [here, build.load(top, typ=_BYTE)]), top)
+def _enter_next_lane(build: Builder, first: Value, width: Value) -> None:
+    """Diagonals that have left the last vector go on one lane further in one of the first; new ones enter lane 0."""
+    left = _load(build, build.add(first, width))
+    half = LANES // 2  # AVX2 moves within halves: this order takes two instructions instead of three
+    before = _shuffled(build, _FLOORS, left, [*range(half), *range(LANES, LANES + half)])
+    lanes = [half - 1, *range(LANES, LANES + half - 1), LANES - 1, *range(LANES + half, 2 * LANES - 1)]
+    _store(build, _shuffled(build, before, left, lanes), first)
+
+
+def _largest(build: Builder, highest: Value, own: Value) -> Value:
+    """The highest score in a profile's own lanes, above the floor."""
+    of_vector = _declared(build, f"llvm.vector.reduce.smax.v{LANES}i8", ir.FunctionType(_BYTE, [_VECTOR]))
+    scores = build.call(_on_two(build, "llvm.smin"), [build.load(highest, typ=_VECTOR), own])
+    return build.sub(build.call(of_vector, [scores]), ir.Constant(_BYTE, FLOOR))
 
 
 def _fill(build: Builder, array: Value, size: Value) -> None:
     """The floor in every byte; the size is one of whole vectors."""
-    floor = ir.Constant(_VECTOR, [FLOOR] * COLUMNS)
-    with _loop(build, _word(0), size, COLUMNS) as place:
-        _store(build, floor, build.add(array, place))
+    with _loop(build, _word(0), size, LANES) as place:
+        _store(build, _FLOORS, build.add(array, place))
 
 
 @contextmanager
@@ -218,7 +249,11 @@ def _loop(build: Builder, begin: Value, end: Value, step: int) -> Iterator[Value
 
 
 def _on_two(build: Builder, name: str) -> ir.Function:
-    return _declared(build, f"{name}.v{COLUMNS}i8", ir.FunctionType(_VECTOR, [_VECTOR, _VECTOR]))
+    return _declared(build, f"{name}.v{LANES}i8", ir.FunctionType(_VECTOR, [_VECTOR, _VECTOR]))
+
+
+def _shuffled(build: Builder, first: Value, second: Value, lanes: list[int]) -> Value:
+    return build.shuffle_vector(first, second, ir.Constant(ir.VectorType(ir.IntType(32), LANES), lanes))
 
 
 def _declared(build: Builder, name: str, kind: ir.FunctionType) -> ir.Function:
@@ -230,12 +265,12 @@ def _item(build: Builder, array: Value, index: Value) -> Value:
     return build.load(build.inttoptr(build.add(array, build.mul(index, _word(8))), _ADDRESS), typ=_WORD)
 
 
-def _load(build: Builder, address: Value) -> Value:
-    return build.load(build.inttoptr(address, _ADDRESS), typ=_VECTOR, align=1)
+def _load(build: Builder, address: Value, align: int = LANES) -> Value:
+    return build.load(build.inttoptr(address, _ADDRESS), typ=_VECTOR, align=align)
 
 
 def _store(build: Builder, value: Value, address: Value) -> None:
-    build.store(value, build.inttoptr(address, _ADDRESS), align=1)
+    build.store(value, build.inttoptr(address, _ADDRESS), align=LANES)
 
 
 def _word(value: int) -> ir.Constant:

@@ -28,6 +28,7 @@ _LENGTH = 100  # for which a profile is configured; scores of matches do not dep
 _FLANKS = 3.0  # nats; HMMER's constant for L log(L / (L + 3)), the residues outside the segment
 _ROUNDING = 1e-4  # HMMER rounds in single precision; what is that close to a half counts as passing
 _COLUMNS_AT_ONCE = 768  # of profiles side by side: their costs and one state stay in the first cache
+_COLUMNS_OF_LANE = 24  # of the 32 that hold them; no two profiles share one
 
 
 def is_available(alphabet: Alphabet) -> bool:
@@ -81,7 +82,7 @@ def screens(profiles: Sequence[HMM], F1: float) -> list[Screen]:
             groups.append([])
             room = _COLUMNS_AT_ONCE
         groups[-1].append(number)
-        room -= profile.M
+        room -= max(profile.M, _COLUMNS_OF_LANE)
     return [Screen(group, profiles, F1) for group in groups]
 
 
