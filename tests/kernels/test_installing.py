@@ -133,7 +133,7 @@ def test_every_kernel_passes_on_this_machine():
 def test_a_plan_can_be_read():
     text = str(kernels.plan("cpu", 200, training=False, precision="bfloat16"))
     assert "cpu · bfloat16 products" in text
-    assert "CPUTriangleMultiplicationOutgoing" in text
+    assert "TriangleMultiplicationOutgoing   CompiledTriangleMultiplicationOutgoing" in text
     assert "copied" in str(kernels.plan("cpu", 200, training=True))
 
 

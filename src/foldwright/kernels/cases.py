@@ -31,7 +31,7 @@ from foldwright.nn.triangle import (
     TriangleMultiplicationOutgoing,
 )
 
-S, N, C_M, C_Z = 5, 7, 24, 16  # odd, so that no piece divides them
+S, N, C_M, C_Z = 5, 7, 32, 16  # lengths are odd, so that no piece divides them
 
 
 def _msa(mask: Callable[..., Tensor]) -> tuple[Tensor, ...]:
@@ -137,14 +137,14 @@ def _layout(device: torch.device) -> AtomLayout:
 
 CASES: dict[type[nn.Module], Case] = {
     GatedAttention: Case((C_M, C_M, 8, 2, C_M), _core, ({"query_bias": True, "bias": False},)),
-    MSARowAttentionWithPairBias: Case((C_M, C_Z, 8, 2), _row),
-    MSAColumnAttention: Case((C_M, 8, 2), _msa),
+    MSARowAttentionWithPairBias: Case((C_M, C_Z, 16, 2), _row),
+    MSAColumnAttention: Case((C_M, 16, 2), _msa),
     MSAColumnGlobalAttention: Case((C_M, 8, 2), _msa),
-    TriangleAttentionStartingNode: Case((C_Z, 8, 2), _pair, (WITHOUT_BIAS,)),
-    TriangleAttentionEndingNode: Case((C_Z, 8, 2), _pair, (WITHOUT_BIAS,)),
-    TriangleAttentionEndingNodeUnturned: Case((C_Z, 8, 2), _pair, (WITHOUT_BIAS,)),
-    TriangleMultiplicationOutgoing: Case((C_Z, 12), _pair, (WITHOUT_BIAS,)),
-    TriangleMultiplicationIncoming: Case((C_Z, 12), _pair, (WITHOUT_BIAS,)),
+    TriangleAttentionStartingNode: Case((C_Z, 16, 2), _pair, (WITHOUT_BIAS,)),
+    TriangleAttentionEndingNode: Case((C_Z, 16, 2), _pair, (WITHOUT_BIAS,)),
+    TriangleAttentionEndingNodeUnturned: Case((C_Z, 16, 2), _pair, (WITHOUT_BIAS,)),
+    TriangleMultiplicationOutgoing: Case((C_Z, 32), _pair, (WITHOUT_BIAS,)),
+    TriangleMultiplicationIncoming: Case((C_Z, 32), _pair, (WITHOUT_BIAS,)),
     OuterProductMean: Case((C_M, C_Z, 4), _msa, (WITHOUT_BIAS,)),
     Transition: Case((C_M,), _alignment),
     TemplatePointwiseAttention: Case((C_Z, C_M, 8, 2), _slots),

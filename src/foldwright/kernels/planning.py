@@ -33,6 +33,7 @@ from foldwright.kernels.chunked_complexes import (
     ChunkedTokenRelativePosition,
     ChunkedWindowAttention,
 )
+from foldwright.kernels.compiled import compiled_layers
 from foldwright.kernels.cpu_attention import (
     CPUMSAColumnAttention,
     CPUMSARowAttention,
@@ -212,7 +213,7 @@ def frugal(plan: Plan) -> Plan:
 
 def _table(device: torch.device, num_tokens: int, training: bool) -> Table:
     if device.type == "cpu":
-        return CPU_TRAINING if training else CPU_INFERENCE
+        return CPU_TRAINING if training else CPU_INFERENCE | compiled_layers()
     return DIFFERENTIABLE | (CHUNKED if num_tokens > LONG else {})
 
 

@@ -1,0 +1,37 @@
+"""The layers that have a compiled form."""
+
+from torch import nn
+
+from foldwright.kernels.compiled.attention import (
+    CompiledMSAColumnAttention,
+    CompiledMSARowAttention,
+    CompiledTriangleAttentionEndingNode,
+    CompiledTriangleAttentionEndingNodeUnturned,
+    CompiledTriangleAttentionStartingNode,
+)
+from foldwright.kernels.compiled.transition import CompiledSwiGLUTransition
+from foldwright.kernels.compiled.triangle import (
+    CompiledTriangleMultiplicationIncoming,
+    CompiledTriangleMultiplicationOutgoing,
+)
+from foldwright.kernels.fast import Fast
+from foldwright.nn.msa_attention import MSAColumnAttention, MSARowAttentionWithPairBias
+from foldwright.nn.transition import SwiGLUTransition
+from foldwright.nn.triangle import (
+    TriangleAttentionEndingNode,
+    TriangleAttentionEndingNodeUnturned,
+    TriangleAttentionStartingNode,
+    TriangleMultiplicationIncoming,
+    TriangleMultiplicationOutgoing,
+)
+
+COMPILED: dict[type[nn.Module], type[Fast]] = {
+    MSARowAttentionWithPairBias: CompiledMSARowAttention,
+    MSAColumnAttention: CompiledMSAColumnAttention,
+    TriangleAttentionStartingNode: CompiledTriangleAttentionStartingNode,
+    TriangleAttentionEndingNode: CompiledTriangleAttentionEndingNode,
+    TriangleAttentionEndingNodeUnturned: CompiledTriangleAttentionEndingNodeUnturned,
+    TriangleMultiplicationOutgoing: CompiledTriangleMultiplicationOutgoing,
+    TriangleMultiplicationIncoming: CompiledTriangleMultiplicationIncoming,
+    SwiGLUTransition: CompiledSwiGLUTransition,
+}

@@ -1,0 +1,199 @@
+"""What compiled layers are made of: products of small tiles that stay in registers, and what happens to them there.
+
+A tile has ROWS rows and two vectors of columns. Its right factor lies in panels, [panel depth COLUMNS], with zeros for
+columns beyond the last.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from llvmlite import binding, ir
+from torch import Tensor
+
+from foldwright.llvm import Floats, Number, Some, Writer
+
+LANES = 16 if binding.get_host_cpu_features().get("avx512f") else 8
+ROWS, COLUMNS = 6, 2 * LANES  # twelve sums, two vectors of the right factor and one number of the left in 16 registers
+BLOCK = ROWS * LANES  # positions that are handled together
+
+Tile = list[list[Number]]
+
+
+def ceil_to(number: int, step: int) -> int:
+    """The next multiple."""
+    return -(-number // step) * step
+
+
+def product(write: Writer, left: Floats, row_step: Some, step: Some, right: Floats, depth: Some) -> Tile:
+    """The product of ROWS rows of a matrix, wherever its numbers lie, and a panel."""
+
+    def turn(k: Number, sums: list[Number]) -> list[Number]:
+        panel = [right[k * COLUMNS + LANES * half].load(LANES) for half in range(2)]
+        numbers = [left[k * step + k.like(row_step) * row].load().everywhere(LANES) for row in range(ROWS)]
+        return [
+            number.times_plus(panel[half], sums[2 * row + half])
+            for row, number in enumerate(numbers)
+            for half in range(2)
+        ]
+
+    sums = write.fold(depth, [write.zeros(LANES)] * (2 * ROWS), turn)
+    return [sums[2 * row : 2 * row + 2] for row in range(ROWS)]
+
+
+def vectors(write: Writer, tile: Tile, rows: Number, columns: Number) -> Iterator[tuple[int, int, Number]]:
+    """Row, first column and content of each vector of a tile, within so many rows and columns that there are."""
+    for half in range(2):
+        with write.when(columns.like(LANES * half) < columns):
+            for row in range(ROWS):
+                with write.when(rows.like(row) < rows):
+                    yield row, LANES * half, tile[row][half]
+
+
+def transpose(build: ir.IRBuilder, rows: Sequence[Number]) -> list[Number]:
+    """The columns of a square of LANES vectors."""
+    distance = 1
+    rows = list(rows)
+    while distance < LANES:
+        low = [lane if not lane & distance else LANES + lane - distance for lane in range(LANES)]
+        high = [lane + distance if not lane & distance else LANES + lane for lane in range(LANES)]
+        for first in (row for row in range(LANES) if not row & distance):
+            pair = rows[first], rows[first + distance]
+            rows[first], rows[first + distance] = (_shuffled(build, *pair, lanes) for lanes in (low, high))
+        distance *= 2
+    return rows
+
+
+def _shuffled(build: ir.IRBuilder, a: Number, b: Number, lanes: list[int]) -> Number:
+    choice = ir.Constant(ir.VectorType(ir.IntType(32), LANES), lanes)
+    return Number(build, build.shuffle_vector(a.value, b.value, choice))
+
+
+def power_of_two(x: Number) -> Number:
+    """2 ** x for x below 126, to a unit in the last place or two; what is below -126 counts as -126."""
+    x = x.at_least(-126.0)
+    shifted = x + _TO_WHOLE
+    rest = x - (shifted - _TO_WHOLE)  # from -1/2 to 1/2
+    power = rest.like(_POWERS[-1])
+    for coefficient in _POWERS[-2::-1]:
+        power = power.times_plus(rest, coefficient)
+    return (power.bits() + (shifted.bits() << 23)).bits()
+
+
+_TO_WHOLE = 1.5 * 2.0**23  # a float that large has no room for fractions, so that adding it rounds to a whole number
+_POWERS = [math.log(2) ** k / math.factorial(k) for k in range(7)]  # of 2 ** x about 0
+
+
+def sigmoid(x: Number) -> Number:
+    """1 / (1 + exp(-x))."""
+    return 1.0 / (power_of_two((x * -math.log2(math.e)).at_most(125.0)) + 1.0)
+
+
+def normalise(
+    write: Writer, x: Floats, step: Number, count: Number, channels: Number, norm: Floats, out: Floats
+) -> None:
+    """Layer normalisation of `count` positions, `step` apart, side by side in `out`.
+
+    norm: scale, offset, and the epsilon behind them.
+    """
+    to_mean = (write.constant(1.0) / real(channels)).everywhere(LANES)
+    epsilon = norm[channels * 2].load()
+    with write.loop(count) as position:
+        row, normal = x[position * step], out[position * channels]
+
+        def add(channel: Number, total: list[Number], row: Floats = row) -> list[Number]:
+            return [total[0] + row[channel].load(LANES)]
+
+        mean = _mean(write.fold(channels, [write.zeros(LANES)], add, step=LANES), to_mean)
+
+        def add_square(channel: Number, total: list[Number], row: Floats = row, mean: Number = mean) -> list[Number]:
+            off = row[channel].load(LANES) - mean
+            return [off.times_plus(off, total[0])]
+
+        variance = _mean(write.fold(channels, [write.zeros(LANES)], add_square, step=LANES), to_mean)
+        scale = 1.0 / (variance + epsilon.everywhere(LANES)).root()
+        with write.loop(channels, step=LANES) as channel:
+            off = (row[channel].load(LANES) - mean) * scale
+            normal[channel].store(off.times_plus(norm[channel].load(LANES), norm[channels + channel].load(LANES)))
+
+
+def standardise(write: Writer, x: Floats, step: Number, channels: Number, epsilon: Number, out: Floats) -> None:
+    """BLOCK positions side by side, their channels `step` apart, with mean 0 and variance 1 over the channels."""
+    to_mean = (write.constant(1.0) / real(channels)).everywhere(LANES)
+    many = range(0, BLOCK, LANES)
+    zeros = [write.zeros(LANES) for _ in many]
+
+    def add(channel: Number, totals: list[Number]) -> list[Number]:
+        return [total + x[channel * step + at].load(LANES) for at, total in zip(many, totals, strict=True)]
+
+    means = [total * to_mean for total in write.fold(channels, zeros, add)]
+
+    def add_square(channel: Number, totals: list[Number]) -> list[Number]:
+        off = [x[channel * step + at].load(LANES) - mean for at, mean in zip(many, means, strict=True)]
+        return [each.times_plus(each, total) for each, total in zip(off, totals, strict=True)]
+
+    squares = write.fold(channels, zeros, add_square)
+    scales = [1.0 / (total * to_mean + epsilon.everywhere(LANES)).root() for total in squares]
+    with write.loop(channels) as channel:
+        for at, mean, scale in zip(many, means, scales, strict=True):
+            out[channel * BLOCK + at].store((x[channel * step + at].load(LANES) - mean) * scale)
+
+
+def _mean(totals: list[Number], to_mean: Number) -> Number:
+    return totals[0].total().everywhere(LANES) * to_mean
+
+
+def real(whole: Number) -> Number:
+    """An integer as a float."""
+    return Number(whole.build, whole.build.sitofp(whole.value, ir.FloatType()))
+
+
+def into_panel(write: Writer, rows: Floats, step: Number, depth: Number, panel: Floats) -> None:
+    """COLUMNS rows of numbers, `step` apart, as the columns of a panel; the depth is one of whole vectors."""
+    for half in range(2):
+        with write.loop(depth, step=LANES) as k:
+            square = [rows[step * (LANES * half + row) + k].load(LANES) for row in range(LANES)]
+            for row, vector in enumerate(transpose(write.build, square)):
+                panel[(k + row) * COLUMNS + LANES * half].store(vector)
+
+
+def factors(weight: Tensor, size: int) -> Tensor:
+    """A weight [out in] as factors of tiles, [tile in size]: panels of its output channels, or groups of ROWS."""
+    missing = -len(weight) % size
+    return torch.nn.functional.pad(weight, (0, 0, 0, missing)).unflatten(0, (-1, size)).transpose(1, 2).contiguous()
+
+
+def gated(gate: Tensor, value: Tensor, half: int) -> Tensor:
+    """Two weights [out in] as factors of tiles, [tile in 2·half], the first half of each to gate the second."""
+    missing = -len(gate) % half
+    halves = (torch.nn.functional.pad(x, (0, 0, 0, missing)).unflatten(0, (-1, half)) for x in (gate, value))
+    return torch.cat(list(halves), 1).transpose(1, 2).contiguous()
+
+
+def padded(vector: Tensor | None, length: int, like: Tensor) -> Tensor:
+    """A bias with zeros behind it; of zeros alone where there is none."""
+    if vector is None:
+        return like.new_zeros(length)
+    return torch.nn.functional.pad(vector, (0, length - len(vector))).contiguous()
+
+
+def norm_numbers(norm: torch.nn.LayerNorm) -> Tensor:
+    """Scale, offset and epsilon of a normalisation, as `normalise` reads them."""
+    return torch.cat([norm.weight, norm.bias, norm.weight.new_full((1,), norm.eps)])
+
+
+def bias_of(linear: torch.nn.Linear) -> Tensor:
+    """The bias of a map, zeros where it has none."""
+    return linear.weight.new_zeros(len(linear.weight)) if linear.bias is None else linear.bias
+
+
+def addresses(*tensors: Tensor) -> list[int]:
+    """Where tensors lie, for compiled functions."""
+    return [tensor.data_ptr() for tensor in tensors]
+
+
+def fits(x: Tensor, *channels: int) -> bool:
+    """Whether compiled layers can read x: single precision, channels side by side in whole vectors."""
+    return x.dtype == torch.float32 and x.stride(-1) == 1 and not any(size % LANES for size in channels)

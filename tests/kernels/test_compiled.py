@@ -1,0 +1,148 @@
+"""Compiled layers beside the textbook in double precision: sizes around those of tiles, masks, batches, any layout."""
+
+import subprocess
+import sys
+from copy import deepcopy
+
+import pytest
+import torch
+
+pytest.importorskip("llvmlite")
+
+from foldwright.kernels.cases import example, forms
+from foldwright.kernels.checking import poison
+from foldwright.kernels.compiled import compiled_layers
+from foldwright.kernels.fast import AddsInPlace, Fast, become
+from foldwright.kernels.installing import reference
+from foldwright.llvm import Compiled
+
+KERNELS = list(compiled_layers().values())
+FORMS = [(kernel, form) for kernel in KERNELS for form in forms(reference(kernel))]
+CPU = torch.device("cpu")
+
+
+def name(value):
+    return value.__name__ if isinstance(value, type) else " ".join(value) if isinstance(value, dict) else str(value)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The names of compiled functions that were asked for."""
+    asked = []
+    original = Compiled.function
+
+    def function(self, name):
+        asked.append(name)
+        return original(self, name)
+
+    monkeypatch.setattr(Compiled, "function", function)
+    return asked
+
+
+def resized(inputs, n):
+    """Inputs of another length, with as many masked places as before or more."""
+    torch.manual_seed(n)
+    found = []
+    for x in inputs:
+        is_mask = set(x.unique().tolist()) <= {0.0, 1.0}
+        shape = [n if size == 7 else size for size in x.shape]
+        y = (torch.rand(shape) > 0.3).float() if is_mask else torch.randn(shape)
+        if is_mask and n > 2:
+            y[..., -1] = 0
+            y[1] = 0
+        found.append(y)
+    return found
+
+
+def both(kernel, form, n):
+    with torch.no_grad():
+        layer, inputs = example(reference(kernel), form)
+    fast = deepcopy(layer)
+    become(fast, kernel)
+    assert isinstance(fast, Fast)
+    fast.piece_bytes = 5000  # several pieces
+    return layer.double(), fast, resized(inputs, n)
+
+
+def assert_close(found, expected):
+    error = (found.double() - expected).norm() / expected.norm()
+    assert error < 2e-6
+    assert expected.std() > 1e-2
+
+
+@pytest.mark.parametrize(("kernel", "form"), FORMS, ids=name)
+@pytest.mark.parametrize("n", [1, 5, 6, 7, 8, 15, 16, 17, 33, 50])
+@torch.inference_mode()
+def test_outputs_equal_the_textbook(kernel, form, n, calls):
+    layer, fast, inputs = both(kernel, form, n)
+    poison(CPU)
+    assert_close(fast(*inputs), layer(*(x.double() for x in inputs)))
+    assert calls
+
+
+@pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if issubclass(kernel, AddsInPlace)], ids=name)
+@torch.inference_mode()
+def test_updates_in_place_equal_the_textbook_in_a_batch(kernel, calls):
+    layer, fast, inputs = both(kernel, {}, 19)
+    inputs = [torch.stack([x, x.flip(0)]) for x in inputs]
+    assert isinstance(fast, AddsInPlace)
+    expected = inputs[0].double() + layer(*(x.double() for x in inputs))
+    assert_close(fast.add_to(inputs[0].clone(), *inputs[1:]), expected)
+    assert calls
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=name)
+@torch.inference_mode()
+def test_turned_inputs_are_read_as_they_are(kernel):
+    layer, fast, inputs = both(kernel, {}, 18)
+    turned = [x.transpose(0, 1).contiguous().transpose(0, 1) for x in inputs]
+    assert not turned[0].is_contiguous()
+    assert_close(fast(*turned), layer(*(x.double() for x in inputs)))
+
+
+@pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if "Triangle" in kernel.__name__], ids=name)
+@torch.inference_mode()
+def test_products_deeper_than_a_panel_are_summed(kernel):
+    layer, fast, inputs = both(kernel, {}, 261)
+    assert_close(fast(*inputs), layer(*(x.double() for x in inputs)))
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=name)
+@torch.inference_mode()
+def test_what_is_no_number_stays_so(kernel):
+    _, fast, inputs = both(kernel, {}, 9)
+    inputs[0][2, 3, 1] = float("nan")
+    found = fast(*inputs)
+    assert found[2, 3].isnan().all()
+    assert not found.isnan().all()
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=name)
+@torch.inference_mode()
+def test_large_numbers_neither_overflow_nor_vanish(kernel):
+    layer, fast, inputs = both(kernel, {}, 9)
+    for module in (layer, fast):
+        for parameter in module.parameters():
+            parameter.mul_(12)
+    expected = layer(*(x.double() for x in inputs))
+    error = (fast(*inputs).double() - expected).norm() / expected.norm()
+    assert error < 2e-4
+
+
+def test_wider_vectors_compute_the_same():
+    """AVX-512 has them; LLVM splits them elsewhere."""
+    script = """
+import torch
+from foldwright.kernels.compiled import compiled_layers, tiles
+tiles.LANES, tiles.COLUMNS, tiles.BLOCK = 16, 32, 96
+from foldwright.kernels.checking import check
+from foldwright.kernels.compiled.attention import LANES
+from foldwright.kernels.installing import reference
+assert LANES == 16
+for kernel in compiled_layers().values():
+    result = check(reference(kernel), kernel, torch.device("cpu"))
+    print(result)
+    assert result.error < 2e-6, result
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
