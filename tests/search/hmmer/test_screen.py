@@ -17,6 +17,7 @@ from foldwright.search.hmmer import (
     SequenceShards,
     hmmsearch,
     jackhmmer,
+    passes,
     profiles,
 )
 from foldwright.search.hmmer import screen as screening
@@ -193,6 +194,7 @@ def test_every_profile_of_many_short_ones_has_a_lane(database):
     "options", [{"F1": 5e-4, "e_value": 1e-4}, {"F1": 0.3, "F2": 0.3, "F3": 0.3, "e_value": 100.0}]
 )
 def test_hits_are_the_same_without(monkeypatch, queries, database, tmp_path, options, odd):
+    monkeypatch.setattr(passes, "_LARGEST_PIECE", 5)
     path = tmp_path / "db.fasta"
     path.write_text(database.read_text() + odd)
     models = [profiles.of_sequence(query, AMINO) for query in queries]
@@ -218,8 +220,10 @@ def test_hmmer_sees_few_of_many(monkeypatch, queries, database):
             return super().search_hmm(query, sequences)
 
     monkeypatch.setattr(jackhmmer, "Pipeline", Counting)
+    monkeypatch.setattr(passes, "_LARGEST_PIECE", 5)
     jackhmmer.run(queries, SequenceShards(database), JackhmmerOptions(iterations=1, F1=5e-4))
     assert 36 <= sum(seen) < 60
+    assert max(seen) == 5
 
 
 def test_packed_shards_hold_every_sequence_once_and_a_whole_database_is_packed_once(database, monkeypatch):

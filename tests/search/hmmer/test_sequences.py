@@ -6,7 +6,7 @@ import json
 import pytest
 
 from foldwright.errors import InputError
-from foldwright.search.hmmer import SequenceShards, measure, sequences
+from foldwright.search.hmmer import Query, SequenceShards, jackhmmer, measure, sequences
 
 
 def test_shards_hold_every_sequence_once_in_order(database):
@@ -72,8 +72,11 @@ def test_a_database_that_fits_into_one_shard_is_read_once(database, monkeypatch)
 def test_a_file_that_is_no_database_is_refused_by_name(tmp_path, content):
     path = tmp_path / "db.fasta"
     path.write_bytes(content)
+    shards = SequenceShards(path)
     with pytest.raises(InputError, match=r"db\.fasta"):
-        SequenceShards(path)
+        assert shards.size
+    with pytest.raises(InputError, match=r"db\.fasta"):
+        jackhmmer.run([Query("q", "MKV")], shards)
 
 
 def test_a_missing_file_and_an_impossible_size_are_refused(tmp_path, database):

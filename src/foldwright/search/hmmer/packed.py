@@ -23,12 +23,13 @@ WHITE = b" \t\r\n\v\f"
 class Packed:
     """Sequences by their codes; their text is kept for those that HMMER is to read.
 
-    records          the text of each after its ">"
+    begins           where in `text` the record of each is, and behind the last a line further than it ends
     starts, lengths  where in `codes` their residues are
     distinct, kind   the lengths that there are, and the place among them of each sequence's
     """
 
-    records: list[bytes]
+    text: bytes
+    begins: Int64[np.ndarray, " boundaries"]
     alphabet: Alphabet
     codes: UInt8[np.ndarray, " letters"]
     starts: Int64[np.ndarray, " sequences"]
@@ -37,33 +38,41 @@ class Packed:
     kind: Int64[np.ndarray, " sequences"]
 
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self.starts)
 
     def read(self, chosen: Int64[np.ndarray, " chosen"]) -> DigitalSequenceBlock:
         """The chosen sequences as HMMER itself reads them."""
         if not len(chosen):
             return DigitalSequenceBlock(self.alphabet)
-        return read_text(b"".join(b">%b\n" % self.records[number] for number in chosen.tolist()), self.alphabet)
+        records = zip(self.begins[chosen].tolist(), self.begins[chosen + 1].tolist(), strict=True)
+        return read_text(b"\n".join([self.text[begin : end - 1] for begin, end in records]), self.alphabet)
 
 
-def records_of(text: bytes) -> list[bytes]:
-    """What precedes the first record of a FASTA text, nothing as a rule, and each record after its ">"."""
-    return (b"\n" + text).split(b"\n>")
+def headers_of(text: bytes) -> tuple[Int64[np.ndarray, " records"], Int64[np.ndarray, " records"]]:
+    """Where the headers of a FASTA text begin, with their ">", and where they end, before the end of the line."""
+    letters = np.frombuffer(text, np.uint8)
+    newlines = np.flatnonzero(letters == ord("\n"))
+    lines = np.append(0, newlines + 1)
+    lines = lines[lines < len(text)]
+    is_header = letters[lines] == ord(">")
+    return lines[is_header], np.append(newlines, len(text))[: len(lines)][is_header]
 
 
 def pack(text: bytes, alphabet: Alphabet) -> Packed | None:
     """The records of a FASTA text; None if anything in it is neither a header nor plain letters."""
-    before, *records = records_of(text)
-    if before.strip() or b"\0" in text or b"\1" in text:
+    begins, ends = headers_of(text)
+    begins = np.append(begins, len(text) + 1)
+    if text[: begins[0]].strip() or b"\0" in text or b"\1" in text:
         return None
-    letters = _BETWEEN.join([b"", *(record.partition(b"\n")[2] for record in records), b""])
+    pieces = zip(ends.tolist(), begins[1:].tolist(), strict=True)
+    letters = _BETWEEN.join([b"", *[text[end:begin] for end, begin in pieces], b""])
     codes = np.frombuffer(letters.translate(_codes(alphabet.symbols), WHITE), np.uint8)
     if codes.max(initial=0) == _UNKNOWN:
         return None
     between = np.flatnonzero(codes == _FIRST_STOP)
     starts = between[:-1] + STOPS
     lengths = between[1:] - starts
-    return Packed(records, alphabet, codes, starts, lengths, *np.unique(lengths, return_inverse=True))
+    return Packed(text, begins, alphabet, codes, starts, lengths, *np.unique(lengths, return_inverse=True))
 
 
 def read_text(text: bytes, alphabet: Alphabet) -> DigitalSequenceBlock:

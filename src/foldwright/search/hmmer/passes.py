@@ -19,6 +19,7 @@ from foldwright.search.hmmer.sequences import SequenceShards
 Shard = TypeVar("Shard", DigitalSequenceBlock, DigitalSequenceBlock | Packed)
 
 _SMALLEST_PIECE = 256  # sequences; smaller pieces cost more in configuring the profile than they gain
+_LARGEST_PIECE = 128  # of those that passed the screen: a hit takes a thousand times as long, and threads end together
 
 
 def search(
@@ -29,9 +30,9 @@ def search(
 ) -> list[tuple[HMM, TopHits]]:
     """Every profile, made here, with its hits in the whole database.
 
-    `pipeline` must fix Z, so that pieces do not know of each other. While profiles are made the first shard is read,
-    and while one shard is searched the next, and the last of the one before end. Where sequences can be screened,
-    HMMER sees those that might pass its first filter.
+    `pipeline` must fix Z, so that pieces do not know of each other. While profiles are made the database is counted and
+    its first shard read, and while one shard is searched the next, and the last of the one before end. Where sequences
+    can be screened, HMMER sees those that might pass its first filter.
     """
     own = local()
     profiles: list[HMM] = []
@@ -53,8 +54,10 @@ def search(
         before: list[tuple[int, Future[TopHits]]] = []
         try:
             made = [workers.submit(make) for make in making]
+            counted = reader.submit(lambda: database.size)
             is_screened = screen.is_available(database.alphabet)
             shards = _Ahead(database.packed() if is_screened else iter(database), reader)
+            counted.result()
             profiles += [future.result() for future in made]
             screens = screen.screens(profiles, pipeline().F1) if is_screened else []
             for shard in shards:
@@ -77,11 +80,13 @@ def search(
 def _screened(
     shard: Packed, screens: Sequence[Screen], workers: ThreadPoolExecutor, threads: int
 ) -> Iterator[tuple[int, DigitalSequenceBlock]]:
-    """The number of each profile and what is left of the shard for it, as soon as it is known."""
+    """The number of each profile and what is left of the shard for it, in pieces, as soon as it is known."""
     pieces = _pieces(len(shard), len(screens), threads)
     running = [(each.profiles, workers.submit(each.read, shard, piece)) for each in screens for piece in pieces]
     for profiles, future in running:
-        yield from zip(profiles, future.result(), strict=True)
+        for number, block in zip(profiles, future.result(), strict=True):
+            for start in range(0, max(1, len(block)), _LARGEST_PIECE):
+                yield number, cast(DigitalSequenceBlock, block[start : start + _LARGEST_PIECE])
 
 
 def _whole(shard: DigitalSequenceBlock, num_profiles: int, threads: int) -> Iterator[tuple[int, DigitalSequenceBlock]]:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock, SequenceFile
@@ -16,7 +17,7 @@ from foldwright import interrupts
 from foldwright.errors import InputError
 from foldwright.io.atomic import atomic_write
 from foldwright.io.cache_folder import cache_folder
-from foldwright.search.hmmer.packed import WHITE, Packed, pack, read_text, records_of
+from foldwright.search.hmmer.packed import WHITE, Packed, headers_of, pack, read_text
 
 ALPHABETS = {"amino": Alphabet.amino, "rna": Alphabet.rna, "dna": Alphabet.dna}
 SHARD_BYTES = 32 << 20
@@ -38,7 +39,8 @@ class Size:
 class SequenceShards:
     """The sequences of a FASTA file (gzip or plain), so many at a time that they take about `shard_bytes`.
 
-    Raises InputError if the file is missing, empty, no FASTA, or holds a letter that the alphabet does not know.
+    Raises InputError if the file is missing, and when it is counted or read if it is empty, no FASTA, or holds a letter
+    that the alphabet does not know.
     """
 
     def __init__(self, path: str | Path, shard_bytes: int = SHARD_BYTES, alphabet: str = "amino"):
@@ -47,9 +49,14 @@ class SequenceShards:
             raise InputError(f"{shard_bytes} is no size.", field="shard_bytes", remedy="Give a number of bytes.")
         self.shard_bytes = shard_bytes
         self.alphabet = ALPHABETS[alphabet]()
-        self.size = measure(self.path)
+        _stamp(self.path)
         self._whole: DigitalSequenceBlock | None = None
         self._whole_packed: Packed | None = None
+
+    @cached_property
+    def size(self) -> Size:
+        """What the whole database holds."""
+        return measure(self.path)
 
     def __iter__(self) -> Iterator[DigitalSequenceBlock]:
         """Shards in the order of the file; a database that fits into one is read once only."""
@@ -142,10 +149,12 @@ def _count(path: Path) -> Size:
         for text in _texts(path, _READ):
             interrupts.check()
             digest.update(text)
-            records = records_of(text)[1:]
-            sequences += len(records)
-            letters = b"".join([record.partition(b"\n")[2] for record in records])
-            residues += len(letters.translate(None, WHITE))
+            begins, ends = headers_of(text)
+            headers = [text[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+            sequences += len(headers)
+            residues += sum(
+                sign * len(part.translate(None, WHITE)) for sign, part in ((1, text), (-1, b"".join(headers)))
+            )
     except (OSError, EOFError) as error:
         raise InputError(f"cannot be read: {error}.", file=path, remedy="Was it fetched completely?") from error
     if not sequences:
