@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from itertools import chain
 
 import torch
 from llvmlite import ir
@@ -16,6 +17,7 @@ from foldwright.kernels.compiled.tiles import (
     ROWS,
     addresses,
     bias_of,
+    blocks,
     ceil_to,
     factors,
     fits,
@@ -200,8 +202,8 @@ def _write_attention(module: ir.Module) -> None:
     gathered = projected[(length + ROWS) * width * PARTS]
     keys = gathered[(length + ROWS) * wide]
     weight = keys[length * width]
-    highest = weight[length * ROWS]
-    values = highest[ROWS * LANES]
+    shares = weight[length * ROWS]
+    values = shares[ROWS * LANES]
     with write.loop(end, begin) as row:
         normalise(write, x.floats(row * row_step), step, n, channels, norm.floats(), normal)
         with write.loop(heads) as head:
@@ -211,15 +213,15 @@ def _write_attention(module: ir.Module) -> None:
             with write.loop(n, step=ROWS) as i:
                 queries = projected[i * width * PARTS]
                 seen = common.floats(head * head_step + i * common_step), common_step, erased.floats(row * length)
-                _weigh(write, queries, keys, seen, length, width, weight, highest)
+                _weigh(write, queries, keys, seen, length, width, weight, shares)
                 with write.loop(width, step=COLUMNS) as column:
                     tile = product(write, weight, length, 1, values[column * n], n)
                     for r, at, value in vectors(write, tile, n - i, width - column):
                         gate = queries[width * (PARTS * r + PARTS - 1) + column + at].load(LANES)
-                        share = highest[r * LANES].load(LANES)
+                        share = shares[r * LANES].load(LANES)
                         place = gathered[(i + r) * wide + head * width + column + at]
                         place.store(value * share * sigmoid(gate))
-        with write.loop(channels, step=COLUMNS) as column, write.loop(n, step=ROWS) as i:
+        with blocks(write, n, channels) as (i, column):
             tile = product(write, gathered[i * wide], wide, 1, narrowing.floats(column * wide), wide)
             for r, at, update in vectors(write, tile, n - i, channels - column):
                 place = out.floats(row * row_step + (i + r) * step + column + at)
@@ -231,7 +233,7 @@ def _project(
     write: Writer, normal: Floats, n: Number, channels: Number, panels: Floats, bias: Floats, width: Number, out: Floats
 ) -> None:
     """The map of normalised positions, with its bias."""
-    with write.loop(width, step=COLUMNS) as column, write.loop(n, step=ROWS) as i:
+    with blocks(write, n, width) as (i, column):
         tile = product(write, normal[i * channels], channels, 1, panels[column * channels], channels)
         for r, halves in enumerate(tile):
             for half, value in enumerate(halves):
@@ -258,28 +260,29 @@ def _weigh(
     length: Number,
     width: Number,
     weight: Floats,
-    highest: Floats,
+    shares: Floats,
 ) -> None:
-    """Weights of ROWS queries, the largest of each 1, and in `highest` what makes them add up to 1."""
+    """Weights of ROWS queries, the largest of each 1, and in `shares` what makes them add up to 1."""
     common, step, erased = seen
-    for r in range(ROWS):
-        highest[r * LANES].store(write.constant(-math.inf, LANES))
     with write.loop(length, step=COLUMNS) as j:
-        tile = product(write, queries, width * PARTS, 1, keys[j * width], width)
-        for r, halves in enumerate(tile):
-            for half, value in enumerate(halves):
-                at = j + LANES * half
-                logit = value + common[step * r + at].load(LANES) + erased[at].load(LANES)
-                weight[length * r + at].store(logit)
-                highest[r * LANES].store(logit.at_least(highest[r * LANES].load(LANES)))
+        places = [(r, j + LANES * half) for r in range(ROWS) for half in range(2)]
+        bias = [common[step * r + at].load(LANES) + erased[at].load(LANES) for r, at in places]
+        tile = product(write, queries, width * PARTS, 1, keys[j * width], width, bias)
+        for (r, at), logits in zip(places, chain(*tile), strict=True):
+            weight[length * r + at].store(logits)
     with write.loop(ROWS) as r:
-        top = highest[r * LANES].load(LANES).largest().everywhere(LANES)
+        row = weight[r * length]
+        lowest = write.constant(-math.inf, LANES)
 
-        def add(j: Number, totals: list[Number], r: Number = r, top: Number = top) -> list[Number]:
-            place = weight[r * length + j]
-            power = power_of_two(place.load(LANES) - top)
-            place.store(power)
-            return [totals[0] + power]
+        def climb(j: Number, top: list[Number], row: Floats = row) -> list[Number]:
+            return [row[j].load(LANES).at_least(top[0])]
 
-        totals = write.fold(length, [write.zeros(LANES)], add, step=LANES)
-        highest[r * LANES].store((1.0 / totals[0].total()).everywhere(LANES))
+        top = write.fold(length, [lowest], climb, step=LANES)[0].largest().everywhere(LANES)
+
+        def add(j: Number, total: list[Number], row: Floats = row, top: Number = top) -> list[Number]:
+            power = power_of_two(row[j].load(LANES) - top)
+            row[j].store(power)
+            return [total[0] + power]
+
+        total = write.fold(length, [write.zeros(LANES)], add, step=LANES)[0].total()
+        shares[r * LANES].store((1.0 / total).everywhere(LANES))

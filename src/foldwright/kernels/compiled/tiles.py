@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from llvmlite import binding, ir
@@ -27,8 +28,16 @@ def ceil_to(number: int, step: int) -> int:
     return -(-number // step) * step
 
 
-def product(write: Writer, left: Floats, row_step: Some, step: Some, right: Floats, depth: Some) -> Tile:
-    """The product of ROWS rows of a matrix, wherever its numbers lie, and a panel."""
+def product(
+    write: Writer,
+    left: Floats,
+    row_step: Some,
+    step: Some,
+    right: Floats,
+    depth: Some,
+    onto: Sequence[Number] = (),
+) -> Tile:
+    """The product of ROWS rows of a matrix, wherever its numbers lie, and a panel; added to a tile, row by row."""
 
     def turn(k: Number, sums: list[Number]) -> list[Number]:
         panel = [right[k * COLUMNS + LANES * half].load(LANES) for half in range(2)]
@@ -39,8 +48,16 @@ def product(write: Writer, left: Floats, row_step: Some, step: Some, right: Floa
             for half in range(2)
         ]
 
-    sums = write.fold(depth, [write.zeros(LANES)] * (2 * ROWS), turn)
+    sums = write.fold(depth, onto or [write.zeros(LANES)] * (2 * ROWS), turn)
     return [sums[2 * row : 2 * row + 2] for row in range(ROWS)]
+
+
+@contextmanager
+def blocks(write: Writer, rows: Number, columns: Number) -> Iterator[tuple[Number, Number]]:
+    """First row and column of every tile; BLOCK rows, which stay in the first cache, meet each panel."""
+    with write.loop(rows, step=BLOCK) as first, write.loop(columns, step=COLUMNS) as column:
+        with write.loop((rows - first).at_most(BLOCK), step=ROWS) as row:
+            yield first + row, column
 
 
 def vectors(write: Writer, tile: Tile, rows: Number, columns: Number) -> Iterator[tuple[int, int, Number]]:
