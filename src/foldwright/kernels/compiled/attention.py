@@ -272,17 +272,19 @@ def _weigh(
             weight[length * r + at].store(logits)
     with write.loop(ROWS) as r:
         row = weight[r * length]
-        lowest = write.constant(-math.inf, LANES)
+        halves = range(0, COLUMNS, LANES)
 
         def climb(j: Number, top: list[Number], row: Floats = row) -> list[Number]:
-            return [row[j].load(LANES).at_least(top[0])]
+            return [row[j + at].load(LANES).at_least(highest) for at, highest in zip(halves, top, strict=True)]
 
-        top = write.fold(length, [lowest], climb, step=LANES)[0].largest().everywhere(LANES)
+        tops = write.fold(length, [write.constant(-math.inf, LANES)] * 2, climb, step=COLUMNS)
+        top = tops[0].at_least(tops[1]).largest().everywhere(LANES)
 
-        def add(j: Number, total: list[Number], row: Floats = row, top: Number = top) -> list[Number]:
-            power = power_of_two(row[j].load(LANES) - top)
-            row[j].store(power)
-            return [total[0] + power]
+        def add(j: Number, totals: list[Number], row: Floats = row, top: Number = top) -> list[Number]:
+            powers = [power_of_two(row[j + at].load(LANES) - top) for at in halves]
+            for at, power in zip(halves, powers, strict=True):
+                row[j + at].store(power)
+            return [total + power for total, power in zip(totals, powers, strict=True)]
 
-        total = write.fold(length, [write.zeros(LANES)], add, step=LANES)[0].total()
-        shares[r * LANES].store((1.0 / total).everywhere(LANES))
+        totals = write.fold(length, [write.zeros(LANES)] * 2, add, step=COLUMNS)
+        shares[r * LANES].store((1.0 / (totals[0] + totals[1]).total()).everywhere(LANES))

@@ -9,13 +9,21 @@ from foldwright.kernels.compiled.attention import (
     CompiledTriangleAttentionEndingNodeUnturned,
     CompiledTriangleAttentionStartingNode,
 )
+from foldwright.kernels.compiled.guided import (
+    CompiledAttentionPairBias,
+    CompiledDiffusionTransformer,
+    CompiledMSAPairWeightedAveraging,
+)
 from foldwright.kernels.compiled.transition import CompiledSwiGLUTransition
 from foldwright.kernels.compiled.triangle import (
     CompiledTriangleMultiplicationIncoming,
     CompiledTriangleMultiplicationOutgoing,
 )
 from foldwright.kernels.fast import Fast
+from foldwright.models.af3.diffusion_transformer import DiffusionTransformer
+from foldwright.nn.attention_pair_bias import AttentionPairBias
 from foldwright.nn.msa_attention import MSAColumnAttention, MSARowAttentionWithPairBias
+from foldwright.nn.pair_weighted_averaging import MSAPairWeightedAveraging
 from foldwright.nn.transition import SwiGLUTransition
 from foldwright.nn.triangle import (
     TriangleAttentionEndingNode,
@@ -34,4 +42,7 @@ COMPILED: dict[type[nn.Module], type[Fast]] = {
     TriangleMultiplicationOutgoing: CompiledTriangleMultiplicationOutgoing,
     TriangleMultiplicationIncoming: CompiledTriangleMultiplicationIncoming,
     SwiGLUTransition: CompiledSwiGLUTransition,
+    AttentionPairBias: CompiledAttentionPairBias,
+    MSAPairWeightedAveraging: CompiledMSAPairWeightedAveraging,
+    DiffusionTransformer: CompiledDiffusionTransformer,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from llvmlite import binding, ir
@@ -19,6 +20,7 @@ from foldwright.llvm import Floats, Number, Some, Writer
 LANES = 16 if binding.get_host_cpu_features().get("avx512f") else 8
 ROWS, COLUMNS = 6, 2 * LANES  # twelve sums, two vectors of the right factor and one number of the left in 16 registers
 BLOCK = ROWS * LANES  # positions that are handled together
+TOGETHER = 4  # positions normalised side by side, for each sum waits for the one before
 
 Tile = list[list[Number]]
 
@@ -55,8 +57,9 @@ def product(
 @contextmanager
 def blocks(write: Writer, rows: Number, columns: Number) -> Iterator[tuple[Number, Number]]:
     """First row and column of every tile; BLOCK rows, which stay in the first cache, meet each panel."""
-    with write.loop(rows, step=BLOCK) as first, write.loop(columns, step=COLUMNS) as column:
-        with write.loop((rows - first).at_most(BLOCK), step=ROWS) as row:
+    with write.loop(rows, step=BLOCK) as first:
+        count = (rows - first).at_most(BLOCK)
+        with write.loop(columns, step=COLUMNS) as column, write.loop(count, step=ROWS) as row:
             yield first + row, column
 
 
@@ -116,24 +119,29 @@ def normalise(
     norm: scale, offset, and the epsilon behind them.
     """
     to_mean = (write.constant(1.0) / real(channels)).everywhere(LANES)
-    epsilon = norm[channels * 2].load()
-    with write.loop(count) as position:
-        row, normal = x[position * step], out[position * channels]
+    epsilon = norm[channels * 2].load().everywhere(LANES)
+    zeros = [write.zeros(LANES)] * TOGETHER
+    with write.loop(count, step=TOGETHER) as first:
+        # Behind the last position it is done once more, which nobody reads.
+        rows = [x[(first + i).at_most(count - 1) * step] for i in range(TOGETHER)]
 
-        def add(channel: Number, total: list[Number], row: Floats = row) -> list[Number]:
-            return [total[0] + row[channel].load(LANES)]
+        def add(channel: Number, totals: list[Number], rows: list[Floats] = rows) -> list[Number]:
+            return [total + row[channel].load(LANES) for total, row in zip(totals, rows, strict=True)]
 
-        mean = _mean(write.fold(channels, [write.zeros(LANES)], add, step=LANES), to_mean)
+        totals = write.fold(channels, zeros, add, step=LANES)
+        centred = [(row, total.total().everywhere(LANES) * to_mean) for row, total in zip(rows, totals, strict=True)]
 
-        def add_square(channel: Number, total: list[Number], row: Floats = row, mean: Number = mean) -> list[Number]:
-            off = row[channel].load(LANES) - mean
-            return [off.times_plus(off, total[0])]
+        def add_square(channel: Number, totals: list[Number], centred: Any = centred) -> list[Number]:
+            off = [row[channel].load(LANES) - mean for row, mean in centred]
+            return [each.times_plus(each, total) for each, total in zip(off, totals, strict=True)]
 
-        variance = _mean(write.fold(channels, [write.zeros(LANES)], add_square, step=LANES), to_mean)
-        scale = 1.0 / (variance + epsilon.everywhere(LANES)).root()
+        totals = write.fold(channels, zeros, add_square, step=LANES)
+        scales = [1.0 / (total.total().everywhere(LANES) * to_mean + epsilon).root() for total in totals]
         with write.loop(channels, step=LANES) as channel:
-            off = (row[channel].load(LANES) - mean) * scale
-            normal[channel].store(off.times_plus(norm[channel].load(LANES), norm[channels + channel].load(LANES)))
+            scale, offset = norm[channel].load(LANES), norm[channels + channel].load(LANES)
+            for i, ((row, mean), by) in enumerate(zip(centred, scales, strict=True)):
+                normal = ((row[channel].load(LANES) - mean) * by).times_plus(scale, offset)
+                out[(first + i) * channels + channel].store(normal)
 
 
 def standardise(write: Writer, x: Floats, step: Number, channels: Number, epsilon: Number, out: Floats) -> None:
@@ -158,10 +166,6 @@ def standardise(write: Writer, x: Floats, step: Number, channels: Number, epsilo
             out[channel * BLOCK + at].store((x[channel * step + at].load(LANES) - mean) * scale)
 
 
-def _mean(totals: list[Number], to_mean: Number) -> Number:
-    return totals[0].total().everywhere(LANES) * to_mean
-
-
 def real(whole: Number) -> Number:
     """An integer as a float."""
     return Number(whole.build, whole.build.sitofp(whole.value, ir.FloatType()))
@@ -178,15 +182,19 @@ def into_panel(write: Writer, rows: Floats, step: Number, depth: Number, panel: 
 
 def factors(weight: Tensor, size: int) -> Tensor:
     """A weight [out in] as factors of tiles, [tile in size]: panels of its output channels, or groups of ROWS."""
-    missing = -len(weight) % size
-    return torch.nn.functional.pad(weight, (0, 0, 0, missing)).unflatten(0, (-1, size)).transpose(1, 2).contiguous()
+    return _filled(weight, size).unflatten(0, (-1, size)).transpose(1, 2).contiguous()
 
 
 def gated(gate: Tensor, value: Tensor, half: int) -> Tensor:
     """Two weights [out in] as factors of tiles, [tile in 2·half], the first half of each to gate the second."""
-    missing = -len(gate) % half
-    halves = (torch.nn.functional.pad(x, (0, 0, 0, missing)).unflatten(0, (-1, half)) for x in (gate, value))
-    return torch.cat(list(halves), 1).transpose(1, 2).contiguous()
+    halves = [_filled(x, half).unflatten(0, (-1, half)) for x in (gate, value)]
+    return torch.cat(halves, 1).transpose(1, 2).contiguous()
+
+
+def _filled(weight: Tensor, size: int) -> Tensor:
+    """Whole tiles, with zeros at the end."""
+    missing = -len(weight) % size
+    return torch.nn.functional.pad(weight, (0, 0, 0, missing)) if missing else weight
 
 
 def padded(vector: Tensor | None, length: int, like: Tensor) -> Tensor:
@@ -198,7 +206,9 @@ def padded(vector: Tensor | None, length: int, like: Tensor) -> Tensor:
 
 def norm_numbers(norm: torch.nn.LayerNorm) -> Tensor:
     """Scale, offset and epsilon of a normalisation, as `normalise` reads them."""
-    return torch.cat([norm.weight, norm.bias, norm.weight.new_full((1,), norm.eps)])
+    like = norm.weight
+    offset = torch.zeros_like(like) if norm.bias is None else norm.bias
+    return torch.cat([like, offset, like.new_full((1,), norm.eps)])
 
 
 def bias_of(linear: torch.nn.Linear) -> Tensor:
