@@ -14,7 +14,7 @@ from foldwright.kernels.compiled.guided import (
     CompiledDiffusionTransformer,
     CompiledMSAPairWeightedAveraging,
 )
-from foldwright.kernels.compiled.transition import CompiledSwiGLUTransition
+from foldwright.kernels.compiled.transition import CompiledSwiGLUTransition, CompiledTransition
 from foldwright.kernels.compiled.triangle import (
     CompiledTriangleMultiplicationIncoming,
     CompiledTriangleMultiplicationOutgoing,
@@ -24,7 +24,7 @@ from foldwright.models.af3.diffusion_transformer import DiffusionTransformer
 from foldwright.nn.attention_pair_bias import AttentionPairBias
 from foldwright.nn.msa_attention import MSAColumnAttention, MSARowAttentionWithPairBias
 from foldwright.nn.pair_weighted_averaging import MSAPairWeightedAveraging
-from foldwright.nn.transition import SwiGLUTransition
+from foldwright.nn.transition import SwiGLUTransition, Transition
 from foldwright.nn.triangle import (
     TriangleAttentionEndingNode,
     TriangleAttentionEndingNodeUnturned,
@@ -41,6 +41,7 @@ COMPILED: dict[type[nn.Module], type[Fast]] = {
     TriangleAttentionEndingNodeUnturned: CompiledTriangleAttentionEndingNodeUnturned,
     TriangleMultiplicationOutgoing: CompiledTriangleMultiplicationOutgoing,
     TriangleMultiplicationIncoming: CompiledTriangleMultiplicationIncoming,
+    Transition: CompiledTransition,
     SwiGLUTransition: CompiledSwiGLUTransition,
     AttentionPairBias: CompiledAttentionPairBias,
     MSAPairWeightedAveraging: CompiledMSAPairWeightedAveraging,

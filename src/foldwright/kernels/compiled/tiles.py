@@ -65,11 +65,11 @@ def blocks(write: Writer, rows: Number, columns: Number) -> Iterator[tuple[Numbe
 
 def vectors(write: Writer, tile: Tile, rows: Number, columns: Number) -> Iterator[tuple[int, int, Number]]:
     """Row, first column and content of each vector of a tile, within so many rows and columns that there are."""
-    for half in range(2):
+    for half in range(len(tile[0])):
         with write.when(columns.like(LANES * half) < columns):
-            for row in range(ROWS):
+            for row, halves in enumerate(tile):
                 with write.when(rows.like(row) < rows):
-                    yield row, LANES * half, tile[row][half]
+                    yield row, LANES * half, halves[half]
 
 
 def transpose(build: ir.IRBuilder, rows: Sequence[Number]) -> list[Number]:

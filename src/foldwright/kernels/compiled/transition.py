@@ -1,7 +1,8 @@
-"""The gated transition, compiled: a block of positions is widened, gated and narrowed within the cache."""
+"""Transitions, compiled: a block of positions is widened, bent and narrowed within the cache."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import torch
@@ -13,29 +14,40 @@ from foldwright.kernels.compiled.tiles import (
     COLUMNS,
     LANES,
     ROWS,
+    Tile,
     addresses,
+    bias_of,
+    blocks,
+    ceil_to,
     factors,
     fits,
     gated,
     norm_numbers,
     normalise,
+    padded,
     product,
     sigmoid,
     vectors,
 )
-from foldwright.kernels.cpu_rows import CPUSwiGLUTransition
-from foldwright.llvm import Compiled, Writer
+from foldwright.kernels.cpu_rows import CPUSwiGLUTransition, CPUTransition
+from foldwright.kernels.fast import AddsInPlace
+from foldwright.llvm import Compiled, Floats, Writer
+from foldwright.nn.linear import LayerNorm, Linear
 
 DEPTH = 256  # of a panel at a time: it stays in the first cache
 
 
-class CompiledSwiGLUTransition(CPUSwiGLUTransition):
-    """AF3 SI Alg. 11, a block of positions at a time."""
+class CompiledPositions(AddsInPlace):
+    """The part both transitions share."""
+
+    name: str
+    norm: LayerNorm
+    contract: Linear
 
     def positions(self, x: Tensor) -> Tensor:
         """All positions."""
         if torch.is_grad_enabled() or not self.is_compiled(x):
-            return super().positions(x)
+            return super().positions(x)  # type: ignore[misc]
         out = torch.zeros_like(x, memory_format=torch.contiguous_format)
         self._add(x.contiguous(), out)
         return out
@@ -43,49 +55,90 @@ class CompiledSwiGLUTransition(CPUSwiGLUTransition):
     def add_to(self, x: Tensor, *rest: Tensor) -> Tensor:
         """The positions with their update."""
         if not self.is_compiled(x):
-            return super().add_to(x, *rest)
+            return x.add_(super().positions(x))  # type: ignore[misc]
         self._add(x, x)
         return x
 
     def is_compiled(self, x: Tensor) -> bool:
         """Whether it runs as compiled: in single precision, channels in whole vectors."""
-        return self.product_dtype is None and fits(x, x.shape[-1], len(self.gate.weight))
+        return self.product_dtype is None and fits(x, x.shape[-1], self.contract.in_features)
+
+    def widening(self) -> tuple[Tensor, Tensor]:
+        """The panels of the first map, and its biases."""
+        raise NotImplementedError
 
     def _add(self, x: Tensor, out: Tensor) -> None:
-        channels, width = x.shape[-1], len(self.gate.weight)
+        channels, width = x.shape[-1], self.contract.in_features
         norm = norm_numbers(self.norm)
-        widening, narrowing = gated(self.gate.weight, self.expand.weight, LANES), factors(self.contract.weight, COLUMNS)
-        run = _compiled().function("transition")
+        wide = self.widening()
+        narrow = factors(self.contract.weight, COLUMNS), padded(bias_of(self.contract), ceil_to(channels, COLUMNS), x)
+        run = _compiled().function(self.name)
 
         def widen(some: slice) -> None:
-            room = x.new_empty(BLOCK * (channels + len(widening) * LANES))
-            run(*addresses(norm, widening, narrowing, x, out, room), some.start, some.stop, channels, width)
+            room = x.new_zeros(BLOCK * (channels + ceil_to(width, COLUMNS)))
+            run(*addresses(norm, *wide, *narrow, x, out, room), some.start, some.stop, channels, width)
 
         self.each_piece(x.numel() // channels, 2 * width * x.element_size(), widen)
+
+
+class CompiledTransition(CompiledPositions, CPUTransition):
+    """AF2 Suppl. Alg. 9 and 15, a block of positions at a time."""
+
+    name = "bent"
+
+    def widening(self) -> tuple[Tensor, Tensor]:
+        """Panels of plain columns."""
+        weight, bias = self.expand.weight, self.expand.bias
+        return factors(weight, COLUMNS), padded(bias, ceil_to(len(bias), COLUMNS), weight)
+
+
+class CompiledSwiGLUTransition(CompiledPositions, CPUSwiGLUTransition):
+    """AF3 SI Alg. 11, a block of positions at a time."""
+
+    name = "gated"
+
+    def widening(self) -> tuple[Tensor, Tensor]:
+        """Panels of gates beside values."""
+        return gated(self.gate.weight, self.expand.weight, LANES), self.gate.weight.new_zeros(0)
 
 
 @cache
 def _compiled() -> Compiled:
     module = ir.Module()
-    write = Writer(module, "transition", 10)
-    norm, widening, narrowing, x, out, room, begin, end, channels, width = write.arguments
-    wide = room.floats(channels * BLOCK)
-    with write.loop(end, begin, BLOCK) as start:
-        here = start * channels
-        count = (end - start).at_most(BLOCK)
-        normalise(write, x.floats(here), channels, count, channels, norm.floats(), room.floats())
-        with write.loop(width, step=LANES) as column, write.loop(count, step=ROWS) as row:
-            panel = widening.floats(column * 2 * channels)
-            tile = product(write, room.floats(row * channels), channels, write.word(1), panel, channels)
-            for i, (gate, value) in enumerate(tile):
-                wide[(row + i) * width + column].store(gate * sigmoid(gate) * value)
-        with write.loop(width, step=DEPTH) as first:
-            depth = (width - first).at_most(DEPTH)
-            with write.loop(channels, step=COLUMNS) as column, write.loop(count, step=ROWS) as row:
-                panel = narrowing.floats(column * width + first * COLUMNS)
-                tile = product(write, wide[row * width + first], width, write.word(1), panel, depth)
-                for i, at, update in vectors(write, tile, count - row, channels - column):
-                    place = out.floats(here + (row + i) * channels + column + at)
-                    place.store(place.load(LANES) + update)
-    write.end()
+    _write_transition(module, "bent", COLUMNS, _bent)
+    _write_transition(module, "gated", LANES, _gated)
     return Compiled(module)
+
+
+def _bent(tile: Tile, bias: Floats) -> Tile:
+    """Nothing below zero."""
+    offsets = [bias[LANES * half].load(LANES) for half in range(2)]
+    return [[(value + by).at_least(0.0) for value, by in zip(row, offsets, strict=True)] for row in tile]
+
+
+def _gated(tile: Tile, bias: Floats) -> Tile:
+    """One half of each row gated by the other, through a swish."""
+    return [[gate * sigmoid(gate) * value] for gate, value in tile]
+
+
+def _write_transition(module: ir.Module, name: str, columns: int, bend: Callable[[Tile, Floats], Tile]) -> None:
+    """Adds to `out`; a panel of the first map makes so many columns of the wide layer."""
+    write = Writer(module, name, 12)
+    norm, widening, bias, narrowing, offset, x, out, room, begin, end, channels, width = write.arguments
+    normal, wide = room.floats(), room.floats(channels * BLOCK)
+    with write.loop(end, begin, BLOCK) as start:
+        here, count = start * channels, (end - start).at_most(BLOCK)
+        normalise(write, x.floats(here), channels, count, channels, norm.floats(), normal)
+        with write.loop(width, step=columns) as column, write.loop(count, step=ROWS) as row:
+            panel = widening.floats(column * channels * (COLUMNS // columns))
+            tile = product(write, normal[row * channels], channels, 1, panel, channels)
+            for r, at, value in vectors(write, bend(tile, bias.floats(column)), count - row, width - column):
+                wide[(row + r) * width + column + at].store(value)
+        with write.loop(width, step=DEPTH) as first, blocks(write, count, channels) as (row, column):
+            panel = narrowing.floats(column * width + first * COLUMNS)
+            tile = product(write, wide[row * width + first], width, 1, panel, (width - first).at_most(DEPTH))
+            by = write.choose(first < 1, write.constant(1.0), write.constant(0.0)).everywhere(LANES)
+            for r, at, update in vectors(write, tile, count - row, channels - column):
+                place = out.floats(here + (row + r) * channels + column + at)
+                place.store(place.load(LANES) + offset.floats(column + at).load(LANES).times_plus(by, update))
+    write.end()
