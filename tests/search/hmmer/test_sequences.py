@@ -39,6 +39,14 @@ def test_the_size_is_that_of_the_file(database):
     assert (measure(database).sequences, measure(database).residues) == (text.count(">"), residues)
 
 
+@pytest.mark.parametrize("piece", [1, 7, 500])
+def test_the_size_is_that_of_all_pieces(database, monkeypatch, piece):
+    whole = sequences._count(database)
+    monkeypatch.setattr(sequences, "_READ", piece)
+    assert sequences._count(database) == whole
+    assert whole.sequences > 300
+
+
 def test_the_size_is_counted_once_and_again_when_the_file_changes(tmp_path, monkeypatch):
     path = tmp_path / "db.fasta"
     path.write_text(">a\nMKV\n")

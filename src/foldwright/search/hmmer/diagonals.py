@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
+from random import Random
 from threading import Lock
 from typing import Any
 
@@ -116,11 +117,10 @@ def by_definition(costs: Int8[np.ndarray, "codes columns"], sequence: UInt8[np.n
 
 def agrees_with_definition() -> bool:
     """Whether the compiled loop computes what `by_definition` does here."""
-    numbers = np.random.default_rng(0)
-    costs = [numbers.integers(-9, 9, (29, columns), np.int8) for columns in (70, 9)]
+    costs = [(_random_bytes(29 * columns) % 18).astype(np.int8).reshape(29, columns) - 9 for columns in (70, 9)]
     lengths = np.array([40, 3])
     codes = np.full(lengths.sum() + 2 * STOPS, STOP, np.uint8)
-    sequences = [numbers.integers(0, 29, length, np.uint8) for length in lengths]
+    sequences = [_random_bytes(length) % 29 for length in lengths.tolist()]
     starts = np.array([0, 40 + STOPS])
     for start, sequence in zip(starts, sequences, strict=True):
         codes[start : start + len(sequence)] = sequence
@@ -129,6 +129,10 @@ def agrees_with_definition() -> bool:
         return best_scores(codes, starts, lengths, CostTable.of(costs)).tolist() == expected
     except RuntimeError:  # LLVM has no code for this processor
         return False
+
+
+def _random_bytes(size: int) -> UInt8[np.ndarray, " size"]:
+    return np.frombuffer(Random(size).randbytes(size), np.uint8)
 
 
 @cache

@@ -23,7 +23,7 @@ ALPHABETS = {"amino": Alphabet.amino, "rna": Alphabet.rna, "dna": Alphabet.dna}
 SHARD_BYTES = 32 << 20
 _BYTES_OF_SEQUENCE = 1000  # what Easel keeps of a sequence beside its residues
 _COPIES = 4  # of a packed shard's text while it is packed: text, records, letters, codes
-_READ = 8 << 20
+_READ = 1 << 20  # counted at a time: what is read stays in the cache
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -142,7 +142,7 @@ def _kept(place: Path, stamp: dict[str, int]) -> Size | None:
 
 
 def _count(path: Path) -> Size:
-    """One pass over the text, a few megabytes at a time."""
+    """One pass over the text, a megabyte at a time."""
     digest = hashlib.sha256()
     sequences = residues = 0
     try:
@@ -169,11 +169,9 @@ def _texts(path: Path, size: int) -> Iterator[bytes]:
     rest = b""
     with gzip.open(path) if is_packed else path.open("rb") as file:
         while text := file.read(max(1, size)):
-            is_last = len(text) < size
-            text = rest + text
-            cut = len(text) if is_last else text.rfind(b"\n>") + 1
+            cut = len(text) if len(text) < size else text.rfind(b"\n>") + 1
             if cut:
-                yield text[:cut]
-            rest = text[cut:]
+                yield b"".join((rest, memoryview(text)[:cut]))
+            rest = text[cut:] if cut else rest + text
     if rest:
         yield rest
