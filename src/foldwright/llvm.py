@@ -176,6 +176,16 @@ class Floats:
         """Write a float or a vector."""
         self.address.build.store(number.value, self._pointer(), align=FLOAT_BYTES)
 
+    def prefetch(self) -> None:
+        """Say that they will be read soon."""
+        build, flag = self.address.build, ir.IntType(32)
+        name = "llvm.prefetch.p0"
+        function = build.module.globals.get(name) or ir.Function(
+            build.module, ir.FunctionType(ir.VoidType(), [POINTER, flag, flag, flag]), name
+        )
+        read, near, data = 0, 3, 1
+        build.call(function, [self._pointer(), *(ir.Constant(flag, value) for value in (read, near, data))])
+
     def _pointer(self) -> Any:
         return self.address.build.inttoptr(self.address.value, POINTER)
 

@@ -16,6 +16,7 @@ from foldwright.kernels.compiled.tiles import (
     LANES,
     ROWS,
     addresses,
+    apart,
     bias_of,
     blocks,
     ceil_to,
@@ -185,7 +186,7 @@ def _write_logits(module: ir.Module) -> None:
         normalise(write, z.floats(i * row_step + j * step), step, count, channels, norm.floats(), room.floats())
         into_panel(write, room.floats(), channels, channels, panel)
         with write.loop(heads, step=ROWS) as head:
-            tile = product(write, weights.floats(head * channels), 1, ROWS, panel, channels)
+            tile = product(write, apart(weights.floats(head * channels), 1), ROWS, panel, channels)
             for row, at, logits in vectors(write, tile, heads - head, width - j):
                 out.floats(((head + row) * rows + i) * width + j + at).store(logits)
     write.end()
@@ -215,14 +216,14 @@ def _write_attention(module: ir.Module) -> None:
                 seen = common.floats(head * head_step + i * common_step), common_step, erased.floats(row * length)
                 _weigh(write, queries, keys, seen, length, width, weight, shares)
                 with write.loop(width, step=COLUMNS) as column:
-                    tile = product(write, weight, length, 1, values[column * n], n)
+                    tile = product(write, apart(weight, length), 1, values[column * n], n)
                     for r, at, value in vectors(write, tile, n - i, width - column):
                         gate = queries[width * (PARTS * r + PARTS - 1) + column + at].load(LANES)
                         share = shares[r * LANES].load(LANES)
                         place = gathered[(i + r) * wide + head * width + column + at]
                         place.store(value * share * sigmoid(gate))
         with blocks(write, n, channels) as (i, column):
-            tile = product(write, gathered[i * wide], wide, 1, narrowing.floats(column * wide), wide)
+            tile = product(write, apart(gathered[i * wide], wide), 1, narrowing.floats(column * wide), wide)
             for r, at, update in vectors(write, tile, n - i, channels - column):
                 place = out.floats(row * row_step + (i + r) * step + column + at)
                 place.store(place.load(LANES) + update + out_bias.floats(column + at).load(LANES))
@@ -234,7 +235,7 @@ def _project(
 ) -> None:
     """The map of normalised positions, with its bias."""
     with blocks(write, n, width) as (i, column):
-        tile = product(write, normal[i * channels], channels, 1, panels[column * channels], channels)
+        tile = product(write, apart(normal[i * channels], channels), 1, panels[column * channels], channels)
         for r, halves in enumerate(tile):
             for half, value in enumerate(halves):
                 at = LANES * half
@@ -267,7 +268,7 @@ def _weigh(
     with write.loop(length, step=COLUMNS) as j:
         places = [(r, j + LANES * half) for r in range(ROWS) for half in range(2)]
         bias = [common[step * r + at].load(LANES) + erased[at].load(LANES) for r, at in places]
-        tile = product(write, queries, width * PARTS, 1, keys[j * width], width, bias)
+        tile = product(write, apart(queries, width * PARTS), 1, keys[j * width], width, bias)
         for (r, at), logits in zip(places, chain(*tile), strict=True):
             weight[length * r + at].store(logits)
     with write.loop(ROWS) as r:

@@ -7,7 +7,7 @@ columns beyond the last.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,19 +31,13 @@ def ceil_to(number: int, step: int) -> int:
 
 
 def product(
-    write: Writer,
-    left: Floats,
-    row_step: Some,
-    step: Some,
-    right: Floats,
-    depth: Some,
-    onto: Sequence[Number] = (),
+    write: Writer, rows: Sequence[Floats], step: Some, right: Floats, depth: Some, onto: Sequence[Number] = ()
 ) -> Tile:
-    """The product of ROWS rows of a matrix, wherever its numbers lie, and a panel; added to a tile, row by row."""
+    """The product of ROWS rows, the numbers of each `step` apart, and a panel; added to a tile, row by row."""
 
     def turn(k: Number, sums: list[Number]) -> list[Number]:
         panel = [right[k * COLUMNS + LANES * half].load(LANES) for half in range(2)]
-        numbers = [left[k * step + k.like(row_step) * row].load().everywhere(LANES) for row in range(ROWS)]
+        numbers = [row[k * step].load().everywhere(LANES) for row in rows]
         return [
             number.times_plus(panel[half], sums[2 * row + half])
             for row, number in enumerate(numbers)
@@ -52,6 +46,11 @@ def product(
 
     sums = write.fold(depth, onto or [write.zeros(LANES)] * (2 * ROWS), turn)
     return [sums[2 * row : 2 * row + 2] for row in range(ROWS)]
+
+
+def apart(first: Floats, step: Some) -> list[Floats]:
+    """Where ROWS rows begin."""
+    return [first[first.address.like(step) * row] for row in range(ROWS)]
 
 
 @contextmanager
@@ -144,10 +143,21 @@ def normalise(
                 out[(first + i) * channels + channel].store(normal)
 
 
-def standardise(write: Writer, x: Floats, step: Number, channels: Number, epsilon: Number, out: Floats) -> None:
-    """BLOCK positions side by side, their channels `step` apart, with mean 0 and variance 1 over the channels."""
+def standardise(
+    write: Writer,
+    x: Floats,
+    step: Some,
+    channels: Number,
+    epsilon: Number,
+    size: int,
+    put: Callable[[Number, int, Number], None],
+) -> None:
+    """So many positions side by side, their channels `step` apart, with mean 0 and variance 1 over the channels.
+
+    Vectors are put by channel and place.
+    """
     to_mean = (write.constant(1.0) / real(channels)).everywhere(LANES)
-    many = range(0, BLOCK, LANES)
+    many = range(0, size, LANES)
     zeros = [write.zeros(LANES) for _ in many]
 
     def add(channel: Number, totals: list[Number]) -> list[Number]:
@@ -163,7 +173,7 @@ def standardise(write: Writer, x: Floats, step: Number, channels: Number, epsilo
     scales = [1.0 / (total * to_mean + epsilon.everywhere(LANES)).root() for total in squares]
     with write.loop(channels) as channel:
         for at, mean, scale in zip(many, means, scales, strict=True):
-            out[channel * BLOCK + at].store((x[channel * step + at].load(LANES) - mean) * scale)
+            put(channel, at, (x[channel * step + at].load(LANES) - mean) * scale)
 
 
 def real(whole: Number) -> Number:

@@ -16,6 +16,7 @@ from foldwright.kernels.compiled.tiles import (
     ROWS,
     Tile,
     addresses,
+    apart,
     bias_of,
     blocks,
     ceil_to,
@@ -131,12 +132,12 @@ def _write_transition(module: ir.Module, name: str, columns: int, bend: Callable
         normalise(write, x.floats(here), channels, count, channels, norm.floats(), normal)
         with write.loop(width, step=columns) as column, write.loop(count, step=ROWS) as row:
             panel = widening.floats(column * channels * (COLUMNS // columns))
-            tile = product(write, normal[row * channels], channels, 1, panel, channels)
+            tile = product(write, apart(normal[row * channels], channels), 1, panel, channels)
             for r, at, value in vectors(write, bend(tile, bias.floats(column)), count - row, width - column):
                 wide[(row + r) * width + column + at].store(value)
         with write.loop(width, step=DEPTH) as first, blocks(write, count, channels) as (row, column):
             panel = narrowing.floats(column * width + first * COLUMNS)
-            tile = product(write, wide[row * width + first], width, 1, panel, (width - first).at_most(DEPTH))
+            tile = product(write, apart(wide[row * width + first], width), 1, panel, (width - first).at_most(DEPTH))
             by = write.choose(first < 1, write.constant(1.0), write.constant(0.0)).everywhere(LANES)
             for r, at, update in vectors(write, tile, count - row, channels - column):
                 place = out.floats(here + (row + r) * channels + column + at)

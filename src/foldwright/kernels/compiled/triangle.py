@@ -15,6 +15,7 @@ from foldwright.kernels.compiled.tiles import (
     LANES,
     ROWS,
     addresses,
+    apart,
     bias_of,
     ceil_to,
     factors,
@@ -147,7 +148,7 @@ def _write_edges(module: ir.Module) -> None:
         into_panel(write, room.floats(), c_z, c_z, panel)
         with write.loop(channels, step=GATED) as channel:
             left = weights.floats(channel * c_z * 2)
-            tile = product(write, left, 1, ROWS, panel, c_z)
+            tile = product(write, apart(left, 1), ROWS, panel, c_z)
             for row in range(GATED):
                 with write.when(channel + row < channels):
                     offsets = [biases.floats(channel * 2 + row + part).load().everywhere(LANES) for part in (0, GATED)]
@@ -190,7 +191,7 @@ def _write_product(module: ir.Module, name: str, operands: Callable[..., Left]) 
         a, b = (edges + (channel + side) * size * 4 for side in (write.word(0), channels))
         left, row_step, step = operands(write, a, b, first, depth, j, width, panel)
         with write.loop(n, step=ROWS) as i:
-            tile = product(write, left[i * row_step], row_step, step, panel, depth)
+            tile = product(write, apart(left[i * row_step], row_step), step, panel, depth)
             for row, at, update in vectors(write, tile, n - i, width - j):
                 place = x.floats(channel * size + (i + row) * width + j + at)
                 place.store(write.choose(first < 1, update, place.load(LANES) + update))
@@ -203,17 +204,22 @@ def _write_output(module: ir.Module) -> None:
     z, x, norm, epsilon, gate, weight, gate_bias, bias, out, room, begin, end, n, width, c_z, channels = write.arguments
     normal, center = room.floats(), room.floats(c_z * BLOCK)
     opened = room.floats((c_z + channels) * BLOCK)
+
+    def put(channel: Number, at: int, value: Number) -> None:
+        center[channel * BLOCK + at].store(value)
+
     with write.loop(end, begin) as i, write.loop(n, step=BLOCK) as j:
         here, count = (i * n + j) * c_z, (n - j).at_most(BLOCK)
         normalise(write, z.floats(here), c_z, count, c_z, norm.floats(), normal)
-        standardise(write, x.floats(i * width + j), n * width, channels, epsilon.floats().load(), center)
+        found = x.floats(i * width + j)
+        standardise(write, found, n * width, channels, epsilon.floats().load(), BLOCK, put)
         with write.loop(c_z, step=COLUMNS) as column, write.loop(count, step=ROWS) as row:
-            tile = product(write, normal[row * c_z], c_z, 1, gate.floats(column * c_z), c_z)
+            tile = product(write, apart(normal[row * c_z], c_z), 1, gate.floats(column * c_z), c_z)
             for r, halves in enumerate(tile):
                 for half, value in enumerate(halves):
                     at = LANES * half
                     opened[r * COLUMNS + at].store(sigmoid(value + gate_bias.floats(column + at).load(LANES)))
-            tile = product(write, center[row], 1, BLOCK, weight.floats(column * channels), channels)
+            tile = product(write, apart(center[row], 1), BLOCK, weight.floats(column * channels), channels)
             for r, at, value in vectors(write, tile, count - row, c_z - column):
                 place = out.floats(here + (row + r) * c_z + column + at)
                 update = value + bias.floats(column + at).load(LANES)
