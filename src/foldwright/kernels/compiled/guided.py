@@ -1,7 +1,6 @@
 """Layers that pairs guide, with what the pairs say compiled."""
 
 from foldwright.kernels.compiled.attention import CompiledPairLogits
-from foldwright.kernels.cpu_denoiser import CPUDiffusionTransformer
 from foldwright.kernels.cpu_tokens import CPUAttentionPairBias, CPUMSAPairWeightedAveraging
 
 
@@ -11,7 +10,3 @@ class CompiledAttentionPairBias(CompiledPairLogits, CPUAttentionPairBias):
 
 class CompiledMSAPairWeightedAveraging(CompiledPairLogits, CPUMSAPairWeightedAveraging):
     """AF3 SI Alg. 10."""
-
-
-class CompiledDiffusionTransformer(CompiledPairLogits, CPUDiffusionTransformer):
-    """AF3 SI Alg. 23."""

@@ -9,9 +9,9 @@ from foldwright.kernels.compiled.attention import (
     CompiledTriangleAttentionEndingNodeUnturned,
     CompiledTriangleAttentionStartingNode,
 )
+from foldwright.kernels.compiled.denoiser import CompiledDiffusionTransformer
 from foldwright.kernels.compiled.guided import (
     CompiledAttentionPairBias,
-    CompiledDiffusionTransformer,
     CompiledMSAPairWeightedAveraging,
 )
 from foldwright.kernels.compiled.transition import CompiledSwiGLUTransition, CompiledTransition

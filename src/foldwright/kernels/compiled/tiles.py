@@ -19,6 +19,7 @@ from foldwright.llvm import Floats, Number, Some, Writer
 
 LANES = 16 if binding.get_host_cpu_features().get("avx512f") else 8
 ROWS, COLUMNS = 6, 2 * LANES  # twelve sums, two vectors of the right factor and one number of the left in 16 registers
+GATED = ROWS // 2  # rows of a tile beside as many that gate them
 BLOCK = ROWS * LANES  # positions that are handled together
 TOGETHER = 4  # positions normalised side by side, for each sum waits for the one before
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from foldwright.kernels.compiled.tiles import (
     BLOCK,
     COLUMNS,
+    GATED,
     LANES,
     ROWS,
     addresses,
@@ -37,7 +38,6 @@ from foldwright.kernels.cpu_triangle import (
 )
 from foldwright.llvm import Compiled, Floats, Number, Writer
 
-GATED = ROWS // 2  # channels of a tile beside their gates
 DEPTH = 256  # of a product at a time: a panel stays in the first cache
 
 
