@@ -211,7 +211,7 @@ class Writer:
         return Number(self.build, ir.Constant(vector(lanes), [value] * lanes if lanes > 1 else value))
 
     @contextmanager
-    def loop(self, end: Some, begin: Some = 0, step: int = 1) -> Iterator[Number]:
+    def loop(self, end: Some, begin: Some = 0, step: Some = 1) -> Iterator[Number]:
         """Count from `begin` up to `end`, which is not reached; there may be no turn."""
         with self._counting(end, begin, step, []) as (counter, _, _):
             yield counter
@@ -244,7 +244,7 @@ class Writer:
         self.build.ret_void()
 
     @contextmanager
-    def _counting(self, end: Some, begin: Some, step: int, first: Sequence[Number]) -> Iterator[Any]:
+    def _counting(self, end: Some, begin: Some, step: Some, first: Sequence[Number]) -> Iterator[Any]:
         build, begin, end = self.build, self._whole(begin), self._whole(end)
         before = build.block
         head, body, after = (build.append_basic_block() for _ in range(3))

@@ -9,10 +9,11 @@ from foldwright.features.af3.batch import AtomLayout, Gather
 from foldwright.kernels.columns import are_worth_spreading
 from foldwright.kernels.cpu_attention import PairLogits
 from foldwright.kernels.cpu_tokens import gathered_by_tokens
-from foldwright.kernels.fast import Fast, over_batch
+from foldwright.kernels.fast import Fast, linear_into, over_batch
 from foldwright.kernels.spread import spread, team
 from foldwright.models.af3.atom_layout import gathered
 from foldwright.models.af3.atom_transformer import WindowAttention, WindowCondition
+from foldwright.models.af3.diffusion import DiffusionModule, Prepared
 from foldwright.models.af3.diffusion_transformer import (
     BlockConditioning,
     ConditionedAttention,
@@ -103,27 +104,47 @@ class CPUWindowAttention(Fast, WindowAttention):
     def forward(self, q: Tensor, by: WindowCondition, bias: Tensor, layout: AtomLayout) -> Tensor:
         if torch.is_grad_enabled() or layout.keys.indices.dim() > 2:
             return super().forward(q, by, bias, layout)
-        core = self.core
-        x_k = self.key_norm.modulate(q, by.key)
-        k, v = core.key(x_k).flatten(-3, -2), core.value(x_k).flatten(-3, -2)
-        del x_k
-        x_q = self.query_norm.modulate(q, by.query)
+        conditions = (x.expand(q.shape) for x in (*by.query, *by.key, by.gate))
         bias = bias.expand(*q.shape[:-3], *bias.shape[-4:])
-        o = over_batch(lambda q, k, v, bias: self._attend(q, k, v, bias, layout), 3, core.query(x_q), k, v, bias)
-        assert core.gate is not None
-        o.mul_(core.gate(x_q).sigmoid_())
-        return core.out(o).mul_(by.gate)
+        return over_batch(lambda *one: self._one(*one, layout), 3, q, *conditions, bias)
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, layout: AtomLayout) -> Tensor:
-        """What the queries of each window [s 32 c] take of the atoms [atoms c] around it."""
-        out = torch.empty_like(q)
-        num_keys, c = layout.keys.indices.shape[-1], q.shape[-1]
+    def _one(self, q: Tensor, *given: Tensor | AtomLayout) -> Tensor:
+        """The update of the windows [s 32 c] of one sample."""
+        query_scale, query_shift, key_scale, key_shift, gate, bias = cast(tuple[Tensor, ...], given[:-1])
+        layout = cast(AtomLayout, given[-1])
+        core, (num_windows, num_queries, c) = self.core, q.shape
+        k, v, out = (torch.empty_like(q, memory_format=torch.contiguous_format) for _ in range(3))
+        assert core.gate is not None
+        gates = core.gate
+
+        def project(some: slice) -> None:
+            x = self.key_norm.modulate(q[some], Modulation(key_scale[some], key_shift[some])).flatten(0, 1)
+            linear_into(k[some].flatten(0, 1), x, core.key)
+            linear_into(v[some].flatten(0, 1), x, core.value)
 
         def attend(some: slice) -> None:
+            x = self.query_norm.modulate(q[some], Modulation(query_scale[some], query_shift[some]))
             around = Gather(indices=layout.keys.indices[some], mask=layout.keys.mask[some])
-            heads = (self.core.split(x) for x in (q[some], gathered(k, around), gathered(v, around)))
+            keys, values = (gathered(y.flatten(0, 1), around) for y in (k, v))
+            heads = (core.split(y) for y in (core.query(x), keys, values))
             o = torch.nn.functional.scaled_dot_product_attention(*heads, attn_mask=bias[some])
-            out[some] = o.transpose(1, 2).flatten(-2)
+            o = o.transpose(1, 2).flatten(-2).mul_(gates(x).sigmoid_())
+            torch.mul(core.out(o), gate[some], out=out[some])
 
-        self.each_piece(len(q), 4 * num_keys * c * q.element_size(), attend)
+        self.each_piece(num_windows, 4 * num_queries * c * q.element_size(), project)
+        self.each_piece(num_windows, 4 * layout.keys.indices.shape[-1] * c * q.element_size(), attend)
         return out
+
+
+class CPUDiffusionModule(Fast, DiffusionModule):
+    """AF3 SI Alg. 20: its layers share out their work, and small operations between them do not wake other threads."""
+
+    is_inference_only = True
+
+    def update(self, prepared: Prepared, r: Tensor, t_hat: Tensor) -> Tensor:
+        """The network itself."""
+        with team():
+            return super().update(prepared, r, t_hat)
+
+
+DENOISERS: dict[type, type[Fast]] = {DiffusionModule: CPUDiffusionModule}

@@ -44,6 +44,7 @@ from foldwright.nn.adaptive_norm import AdaptiveLayerNorm, ConditionedTransition
 
 DEPTH = 768  # of a product at a time
 CACHED = 400 << 10  # bytes of panels that stay in the second cache beside the weights
+PIECES = 4  # of a layer for each thread: they cost little, and the one that is late then holds up less
 LINE = 16  # floats that memory sends together
 CONDITIONED = 6  # tensors of a block: two norms' scales and shifts, and two gates
 
@@ -136,7 +137,7 @@ class _Run:
             sizes = self.samples, self.per_sample, n, self.channels, width, bias.stride(0), bias.stride(1)
             self.run("gather")(*addresses(*tensors, room), heads.start, heads.stop, *sizes)
 
-        spread(gather, ranges(core.heads, *maps))
+        spread(gather, ranges(core.heads, *maps, per_thread=PIECES))
         self._close(core.out, self.gathered, by)
 
     def widen(self, layer: ConditionedTransition, by: Tensor) -> None:
@@ -149,7 +150,7 @@ class _Run:
             tensors = addresses(self.inside, layer.gate.weight, layer.expand.weight, wide)
             self.run("widened")(*tensors, some.start, some.stop, width, self.channels, len(wide))
 
-        spread(widen, ranges(width, layer.gate, layer.expand))
+        spread(widen, ranges(width, layer.gate, layer.expand, per_thread=PIECES))
         self._close(layer.contract, wide, by)
 
     def _modulate(self, norm: AdaptiveLayerNorm, by: Tensor) -> None:
@@ -166,7 +167,7 @@ class _Run:
             sizes = self.channels, linear.in_features, self.samples * self.per_sample, len(gate)
             self.run("closed")(*tensors, some.start, some.stop, *sizes)
 
-        spread(close, ranges(self.channels, linear))
+        spread(close, ranges(self.channels, linear, per_thread=PIECES))
 
 
 def panelled(x: Tensor) -> Tensor:
