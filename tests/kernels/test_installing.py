@@ -8,6 +8,7 @@ import torch
 
 from foldwright import kernels
 from foldwright.kernels import installing, precision
+from foldwright.kernels.cpu_rows import CPUTransition
 from foldwright.kernels.fast import Fast
 from foldwright.kernels.planning import CPU_TRAINING
 from foldwright.models.af2.config import Evoformer, ExtraMSAStack
@@ -122,6 +123,16 @@ def test_a_kernel_that_disagrees_is_left_out_and_said_once(caplog):
         f"Wrong is not used on cpu: it is off by {installing.check(Transition, Wrong, plan.device).error:.1e}"
     ]
     torch.testing.assert_close(values(stack, arguments)[1], expected[1], rtol=1e-4, atol=1e-4)
+
+
+def test_where_a_kernel_disagrees_the_one_it_is_built_on_serves():
+    class Wrong(CPUTransition):
+        def positions(self, x):
+            return super().positions(x) + 1
+
+    stack, plan = randomised(EvoformerStack(SIZES)), kernels.plan("cpu", 7, training=False)
+    kernels.install(stack, replace(plan, kernels={**plan.kernels, Transition: Wrong}))
+    assert type(stack.blocks[0].msa_transition) is CPUTransition
 
 
 def test_every_kernel_passes_on_this_machine():

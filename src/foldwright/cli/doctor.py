@@ -67,7 +67,7 @@ OPTIONAL = (
         "relaxation", "OpenMM and PDBFixer", ("openmm", "pdbfixer"), remedy='pip install "foldwright[relax]", or conda'
     ),
     OptionalPart("search in process", "pyhmmer", ("pyhmmer",), remedy="pip install pyhmmer"),
-    OptionalPart("faster search", "llvmlite", ("llvmlite",), remedy='pip install "foldwright[search]"'),
+    OptionalPart("compiled layers and searches", "llvmlite", ("llvmlite",), remedy="pip install llvmlite"),
     OptionalPart(
         "search programs",
         "jackhmmer, hhblits, hhsearch, mmseqs",

@@ -64,20 +64,27 @@ def self_check(device: torch.device) -> list[CheckResult]:
     """Every kernel that a plan may choose on a device, against its reference."""
     choices = [(num_tokens, training) for num_tokens in (1, 1_000_000) for training in (False, True)]
     tables = [plan(device, num_tokens, training).kernels for num_tokens, training in choices]
-    kernels = dict.fromkeys(kernel for table in tables for kernel in table.values())
+    chosen = dict.fromkeys(kernel for table in tables for kernel in table.values())
+    kernels = dict.fromkeys(each for kernel in chosen for each in (kernel, *slower(kernel)))
     return [check(reference(kernel), kernel, device) for kernel in kernels]
 
 
 def _swap(layer: nn.Module, kernel: type[Fast], plan: Plan) -> None:
-    result = check(type(layer), kernel, plan.device, plan.precision)
-    if not result.passed:
-        _say_once(
-            f"{kernel.__name__} is not used on {plan.device}: {result.fault or f'it is off by {result.error:.1e}'}"
-        )
-        return
-    become(layer, kernel)
-    assert isinstance(layer, Fast)
-    layer.piece_bytes, layer.product_dtype = plan.piece_bytes, plan.product_dtype
+    """Let the layer become a kernel, or the slower one that it is built on, whichever computes as the textbook does."""
+    for choice in (kernel, *slower(kernel)):
+        result = check(type(layer), choice, plan.device, plan.precision)
+        if result.passed:
+            become(layer, choice)
+            assert isinstance(layer, Fast)
+            layer.piece_bytes, layer.product_dtype = plan.piece_bytes, plan.product_dtype
+            return
+        fault = result.fault or f"it is off by {result.error:.1e}"
+        _say_once(f"{choice.__name__} is not used on {plan.device}: {fault}")
+
+
+def slower(kernel: type[Fast]) -> list[type[Fast]]:
+    """The kernels of the tables that this one is built on: they serve where it fails."""
+    return [base for base in kernel.__mro__[1:] if base in CPU_INFERENCE.values()]
 
 
 def _whole_modules(plan: Plan) -> dict[type, type[Fast]]:

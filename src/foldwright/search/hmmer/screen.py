@@ -32,7 +32,7 @@ _COLUMNS_OF_LANE = 24  # of the 32 that hold them; no two profiles share one
 
 
 def is_available(alphabet: Alphabet) -> bool:
-    """Whether sequences can be screened here: proteins, with the extra `search`, where its loop computes correctly."""
+    """Whether sequences can be screened here: proteins, with llvmlite, where its loop computes correctly."""
     return alphabet.is_amino() and find_spec("llvmlite") is not None and _is_loop_right()
 
 
