@@ -26,13 +26,13 @@ from foldwright.models.af3.model import AlphaFold3
 from foldwright.models.af3.sampler import SeededDraws
 
 ATOMS = AtomAttention(num_blocks=2, heads=2, c_atom=16, c_atom_pair=4)
-PAIR = PairSizes(c_z=12, c_triangle=8, heads=2, c_attention=4, transition_factor=2)
+PAIR = PairSizes(c_z=16, c_triangle=16, heads=2, c_attention=16, transition_factor=2)  # whole vectors
 SIZES = AF3(
     atoms=ATOMS,
-    templates=TemplateEmbedder(num_blocks=1, pair=replace(PAIR, c_z=8)),
-    msa=MSAModule(num_blocks=2, c_m=10, c_outer=4, heads=2, c_value=3, pair=PAIR),
+    templates=TemplateEmbedder(num_blocks=1, pair=replace(PAIR, c_z=32)),
+    msa=MSAModule(num_blocks=2, c_m=16, c_outer=4, heads=2, c_value=3, pair=PAIR),
     pairformer=Pairformer(num_blocks=2, c_s=16, heads=2, pair=PAIR),
-    diffusion=Diffusion(c_token=24, c_noise=8, num_blocks=4, heads=2, atoms=ATOMS),
+    diffusion=Diffusion(c_token=32, c_noise=8, num_blocks=4, heads=2, atoms=ATOMS),
     sampling=Sampling(num_steps=3),
     heads=Heads(num_confidence_blocks=1),
 )
@@ -97,7 +97,7 @@ def test_what_several_readers_share_is_not_overwritten(textbook, batch):
     installed = kernels.install(textbook, kernels.plan("cpu", 16, training=False))
     with torch.no_grad():
         target_feat = installed.input_features(batch)
-        s, z, x = torch.randn(16, 16), torch.randn(16, 16, 12), torch.randn(16, 24, 3)
+        s, z, x = torch.randn(16, 16), torch.randn(16, 16, 16), torch.randn(16, 24, 3)
         first, second = (installed.confidence_head(batch, target_feat, s, z, x) for _ in range(2))
         again = installed.input_features(batch)
     assert torch.equal(first.pae, second.pae)

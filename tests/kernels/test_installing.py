@@ -18,7 +18,15 @@ from foldwright.nn.msa_attention import MSAColumnAttention
 from foldwright.nn.transition import Transition
 
 SIZES = Evoformer(
-    num_blocks=2, c_m=16, c_z=12, c_s=20, msa_heads=2, c_msa_attention=6, pair_heads=2, c_pair_attention=4, c_triangle=8
+    num_blocks=2,
+    c_m=16,
+    c_z=16,
+    c_s=20,
+    msa_heads=2,
+    c_msa_attention=16,
+    pair_heads=2,
+    c_pair_attention=16,
+    c_triangle=16,
 )
 
 
@@ -31,7 +39,7 @@ def randomised(model):
 def inputs(s=5, n=7, c_m=16):
     msa_mask, pair_mask = (torch.rand(s, n) > 0.3).float(), (torch.rand(n, n) > 0.3).float()
     msa_mask[1] = 0
-    return torch.randn(s, n, c_m), torch.randn(n, n, 12), msa_mask, pair_mask
+    return torch.randn(s, n, c_m), torch.randn(n, n, 16), msa_mask, pair_mask
 
 
 @pytest.fixture(params=["evoformer", "multimer", "extra"])

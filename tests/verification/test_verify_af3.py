@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from foldwright.cli.verify import compared
+from foldwright.cli.verify import compared, with_kernels
 from foldwright.errors import InputError
 from foldwright.features.af3.batch import batch_from_arrays
 from foldwright.verification.af3_files import as_codes
 from foldwright.verification.af3_templates import has_noise, rounding_noise, solve
-from foldwright.verification.bundles import Output, compare, read_bundle
+from foldwright.verification.bundles import Output, as_built, compare, read_bundle
 
 STORED = Path(__file__).parents[1] / "oracles" / "af3" / "single"
 SHARED = Path(__file__).parents[3] / "shared" / "oracles" / "af3"
@@ -152,3 +152,14 @@ def test_every_output_of_the_shared_bundles_agrees(name):
     assert [f"{r.output} {r.relative_error} {r.note}" for r in found if not r.passed] == []
     assert {r.bundle for r in found} == {name}
     assert len(found) > 120
+
+
+def test_a_network_that_runs_with_kernels_agrees_too():
+    textbook, faster = (
+        {r.output: r for r in compared(read_bundle(STORED / "single.bundle.json"), "float32", None, prepare)}
+        for prepare in (as_built, with_kernels)
+    )
+    assert all(record.passed for record in faster.values())
+    assert faster.keys() == textbook.keys()
+    name = "sample0/denoiser_out/5"
+    assert faster[name].relative_error != textbook[name].relative_error  # something else has run

@@ -9,14 +9,26 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from torch import nn
 
+from foldwright import kernels
 from foldwright.errors import InputError
 from foldwright.verification import af2, af3
-from foldwright.verification.bundles import TOLERANCE, Bundle, Comparison, Computed, compare_all, find_bundles
+from foldwright.verification.bundles import (
+    TOLERANCE,
+    Bundle,
+    Comparison,
+    Computed,
+    Prepare,
+    as_built,
+    compare_all,
+    find_bundles,
+)
 
-FAMILIES: dict[str, Callable[[Bundle, str], Computed]] = {"af2": af2.compute, "af3": af3.compute}
+FAMILIES: dict[str, Callable[[Bundle, str, Prepare], Computed]] = {"af2": af2.compute, "af3": af3.compute}
 TOLERANCES = {"af2": TOLERANCE, "af3": af3.TOLERANCE}
 FAILED = 1
+NUM_TOKENS = 256  # for which kernels are planned
 
 
 def verify(
@@ -28,6 +40,9 @@ def verify(
     tolerance: Annotated[
         float | None, typer.Option(min=0, help="Largest relative error; by default what rounding in the type explains.")
     ] = None,
+    faster: Annotated[
+        bool, typer.Option("--kernels", help="Run as predictions and trainings do: with this processor's kernels.")
+    ] = False,
 ) -> None:
     """Compare this program with stored runs of the original ones; exit code 0 only if every output agrees."""
     bundles = find_bundles(paths)
@@ -37,7 +52,7 @@ def verify(
             raise InputError(f'unknown family "{bundle.family}".', file=bundle.path, field="family", remedy=known)
     records: list[Comparison] = []
     for bundle in bundles:
-        for record in compared(bundle, dtype, tolerance):
+        for record in compared(bundle, dtype, tolerance, with_kernels if faster else as_built):
             records.append(record)
             if not as_json:
                 print(line(record), flush=True)
@@ -50,13 +65,20 @@ def verify(
         raise typer.Exit(FAILED)
 
 
-def compared(bundle: Bundle, dtype: str | None, tolerance: float | None) -> Iterator[Comparison]:
+def compared(
+    bundle: Bundle, dtype: str | None, tolerance: float | None, prepare: Prepare = as_built
+) -> Iterator[Comparison]:
     """Every stored output of a bundle against ours."""
     dtype = dtype or bundle.truth
     if tolerance is None:
         allowed = TOLERANCES[bundle.family]
         tolerance = max(allowed[dtype], allowed[bundle.truth])
-    return compare_all(bundle, FAMILIES[bundle.family](bundle, dtype), tolerance)
+    return compare_all(bundle, FAMILIES[bundle.family](bundle, dtype, prepare), tolerance)
+
+
+def with_kernels(model: nn.Module, training: bool) -> nn.Module:
+    """The network as it is run."""
+    return kernels.install(model, kernels.plan("cpu", NUM_TOKENS, training))
 
 
 def line(record: Comparison) -> str:

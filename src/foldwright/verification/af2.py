@@ -25,15 +25,15 @@ from foldwright.verification.af2_inputs import Example, Sampled, read_example
 from foldwright.verification.af2_objective import SLACK, loss_with_noise
 from foldwright.verification.af2_objective import TABLE as OBJECTIVE
 from foldwright.verification.af2_run import Run, Table
-from foldwright.verification.bundles import DTYPES, Bundle, Computed, Output
+from foldwright.verification.bundles import DTYPES, Bundle, Computed, Output, Prepare, as_built
 from foldwright.weights import deepmind_af2
 from foldwright.weights.rule import is_stacked, rule_parameters
 
 
-def compute(bundle: Bundle, dtype: str) -> Computed:
+def compute(bundle: Bundle, dtype: str, prepare: Prepare = as_built) -> Computed:
     """Build the bundle's network, run it on the stored inputs, and offer every output under its stored name."""
     config = config_of(bundle)
-    model = model_of(bundle, config).to(DTYPES[dtype])
+    model = prepare(model_of(bundle, config).to(DTYPES[dtype]), bundle.gradients is not None)
     example = read_example(bundle, config, DTYPES[dtype])
     stored = bundle.arrays(bundle.expected[bundle.truth], "expected")
     outputs = derived(example)

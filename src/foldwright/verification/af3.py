@@ -19,7 +19,7 @@ from foldwright.verification.af3_files import compare_files
 from foldwright.verification.af3_metrics import compare_metrics
 from foldwright.verification.af3_run import Run, read_inputs, run
 from foldwright.verification.af3_templates import infer_noise
-from foldwright.verification.bundles import DTYPES, Bundle, Computed, Expected, Output
+from foldwright.verification.bundles import DTYPES, Bundle, Computed, Expected, Output, Prepare, as_built
 from foldwright.weights import deepmind_af3
 from foldwright.weights.af3_store import network_of
 from foldwright.weights.rule import af3_rule_parameters
@@ -29,7 +29,7 @@ DRAWS = "rand/"  # stored beside the outputs, and given to the network
 PASS = "out_recycle{}/"  # every pass but the last, whose representations lie under out/
 
 
-def compute(bundle: Bundle, dtype: str) -> Computed:
+def compute(bundle: Bundle, dtype: str, prepare: Prepare = as_built) -> Computed:
     """Build the bundle's network, run it on the stored inputs and draws, and offer every output by its stored name."""
     config = config_of(bundle)
     inputs = read_inputs(bundle, config, DTYPES[dtype])
@@ -39,7 +39,7 @@ def compute(bundle: Bundle, dtype: str) -> Computed:
         first = stored.get(f"{PASS.format(0)}pair_embeddings", stored.get("out/pair_embeddings"))
         if first is not None:
             infer_noise(model, inputs, torch.from_numpy(first))
-        found = run(model, inputs)
+        found = run(prepare(model, False), inputs)
     outputs = {key: partial(look_up, found, make, axes) for key, (axes, make) in table_of(found).items()}
     expected = {key: array for key, array in stored.items() if not key.startswith(DRAWS)}
     for extra in (compare_metrics(bundle, found), compare_files(bundle, found)):

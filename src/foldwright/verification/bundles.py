@@ -18,6 +18,14 @@ from foldwright.errors import InputError
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 TOLERANCE = {"float32": 3e-4, "float64": 1e-6}  # relative; what rounding in each dtype explains
 
+# What is done to a network before it runs; the second argument says whether gradients will be asked for.
+Prepare = Callable[[Any, bool], Any]
+
+
+def as_built(model: Any, training: bool) -> Any:
+    """Nothing: the textbook runs."""
+    return model
+
 
 class Output(NamedTuple):
     """A tensor of ours, and which of its entries stand for real residues (broadcast from the left)."""
