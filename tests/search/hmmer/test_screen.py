@@ -78,7 +78,6 @@ def test_a_profile_does_not_score_with_the_columns_of_its_neighbour(columns):
 
 def test_threads_may_come_first_together():
     diagonals._compiled.cache_clear()
-    diagonals._engine.cache_clear()
     table = CostTable.of([np.full((29, 50), -1, np.int8)])
     batch = side_by_side([np.zeros(30, np.uint8)] * 2000)
     with ThreadPoolExecutor(8) as workers:
