@@ -109,6 +109,15 @@ def test_turned_inputs_are_read_as_they_are(kernel):
     assert_close(applied(fast, turned), applied(layer, [x.double() for x in inputs]))
 
 
+@pytest.mark.parametrize("kernel", OF_ROWS, ids=name)
+@torch.inference_mode()
+def test_inputs_with_gaps_are_read_as_they_are(kernel):
+    layer, fast, inputs = both(kernel, {}, 18)
+    cut = [torch.stack([x, x + 1], 1)[:, 0] for x in inputs]
+    assert not cut[0].is_contiguous()
+    assert_close(applied(fast, cut), applied(layer, [x.double() for x in inputs]))
+
+
 @pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if "Triangle" in kernel.__name__], ids=name)
 @torch.inference_mode()
 def test_products_deeper_than_a_panel_are_summed(kernel):

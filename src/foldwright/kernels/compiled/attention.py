@@ -29,6 +29,7 @@ from foldwright.kernels.compiled.tiles import (
     power_of_two,
     product,
     sigmoid,
+    start_of,
     vectors,
 )
 from foldwright.kernels.cpu_attention import (
@@ -63,7 +64,7 @@ class CompiledPairLogits(PairLogits):
 
         def project(some: slice) -> None:
             room = z.new_zeros(2 * COLUMNS * channels)
-            tensors = addresses(z, numbers, weights, out, room)
+            tensors = start_of(z), *addresses(numbers, weights, out, room)
             run(*tensors, some.start, some.stop, *z.stride()[:2], rows, n, width, channels, heads)
 
         self.each_piece(rows, n * channels * 4, project)
@@ -78,6 +79,8 @@ class CompiledAttention(CompiledPairLogits, CPUAttention):
         if not self.is_compiled(x):
             return super().each_row(x, mask, b)
         out = torch.zeros_like(x)
+        if out.stride() != x.stride():  # x has gaps
+            return self.each_row(x.contiguous(), mask, b)
         self.add_rows(x, mask, b, out)
         return out
 
@@ -95,14 +98,14 @@ class CompiledAttention(CompiledPairLogits, CPUAttention):
         narrowing = factors(core.out.weight, COLUMNS)
         out_bias = padded(bias_of(core.out), ceil_to(channels, COLUMNS), x)
         common, steps = _in_bits(b, n, x)
-        erased = nn.functional.pad((1 - mask) * ERASED, (0, length - n)).contiguous()
+        erased = nn.functional.pad(((1 - mask) * ERASED).to(x.dtype), (0, length - n)).contiguous()
         run = _compiled().function("attention")
 
         def attend(some: slice) -> None:
             room = x.new_zeros(_room(n, channels, wide, wide // core.heads))
-            tensors = addresses(x, norm, weights, biases, common, erased, narrowing, out_bias, out, room)
+            tensors = addresses(norm, weights, biases, common, erased, narrowing, out_bias, room)
             sizes = n, length, channels, core.heads, wide // core.heads
-            run(*tensors, some.start, some.stop, *x.stride()[:2], *steps, *sizes)
+            run(start_of(x), start_of(out), *tensors, some.start, some.stop, *x.stride()[:2], *steps, *sizes)
 
         self.each_piece(rows, n * PARTS * wide * 4, attend)
 
@@ -195,7 +198,7 @@ def _write_logits(module: ir.Module) -> None:
 def _write_attention(module: ir.Module) -> None:
     """Rows with what their positions gather from each other."""
     write = Writer(module, "attention", 21)
-    x, norm, weights, biases, common, erased, narrowing, out_bias, out, room, *numbers = write.arguments
+    x, out, norm, weights, biases, common, erased, narrowing, out_bias, room, *numbers = write.arguments
     begin, end, row_step, step, head_step, common_step, n, length, channels, heads, width = numbers
     wide = heads * width
     normal = room.floats()

@@ -228,8 +228,21 @@ def bias_of(linear: torch.nn.Linear) -> Tensor:
 
 
 def addresses(*tensors: Tensor) -> list[int]:
-    """Where tensors lie, for compiled functions."""
-    return [tensor.data_ptr() for tensor in tensors]
+    """Where tensors lie, for compiled functions.
+
+    Raises:
+        ValueError: one is not in single precision, or does not lie in one piece: the function would read other numbers.
+    """
+    if not all(tensor.is_contiguous() for tensor in tensors):
+        raise ValueError("a compiled layer reads tensors that lie in one piece")
+    return [start_of(tensor) for tensor in tensors]
+
+
+def start_of(tensor: Tensor) -> int:
+    """Where a tensor begins whose strides the function is told."""
+    if tensor.dtype != torch.float32:
+        raise ValueError(f"a compiled layer reads float32, not {tensor.dtype}")
+    return tensor.data_ptr()
 
 
 def fits(x: Tensor, *channels: int) -> bool:

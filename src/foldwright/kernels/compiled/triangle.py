@@ -86,7 +86,7 @@ class CompiledTriangleMultiplication(CPUTriangleMultiplication):
         gate, value = (torch.cat([side.weight for side in pair]) for pair in sides)
         gate_bias, value_bias = (torch.cat([bias_of(side) for side in pair])[:, None] for pair in sides)
         weights, biases = gated(gate, value, GATED), gated(gate_bias, value_bias, GATED)
-        mask = padded(mask.reshape(-1), mask.numel() + COLUMNS, z)
+        mask = padded(mask.reshape(-1).to(z.dtype), mask.numel() + COLUMNS, z)
         run = _compiled().function("edges")
 
         def write(rows: slice) -> None:
