@@ -11,12 +11,13 @@ pytest.importorskip("llvmlite")
 
 from foldwright.kernels.cases import CASES, applied, example, forms
 from foldwright.kernels.checking import poison
-from foldwright.kernels.compiled import compiled_layers
+from foldwright.kernels.compiled import compiled_layers, panels, tiles
 from foldwright.kernels.fast import AddsInPlace, Fast, become
 from foldwright.kernels.installing import reference
 from foldwright.llvm import Compiled
 from foldwright.models.af3.diffusion_transformer import DiffusionTransformer
 from foldwright.nn.attention_pair_bias import AttentionPairBias
+from foldwright.nn.transition import SwiGLUTransition, Transition
 
 KERNELS = list(compiled_layers().values())
 OF_ROWS = [k for k in KERNELS if not issubclass(k, (AttentionPairBias, DiffusionTransformer))]
@@ -123,6 +124,44 @@ def test_inputs_with_gaps_are_read_as_they_are(kernel):
 def test_products_deeper_than_a_panel_are_summed(kernel):
     layer, fast, inputs = both(kernel, {}, 261)
     assert_close(applied(fast, inputs), applied(layer, [x.double() for x in inputs]))
+
+
+@pytest.mark.parametrize("layer", [Transition, SwiGLUTransition])
+@torch.inference_mode()
+def test_transitions_wider_than_a_panel_is_deep_are_summed(layer):
+    module, x = randomised(layer(80)), torch.randn(5, 11, 80)
+    fast = deepcopy(module)
+    become(fast, compiled_layers()[layer])
+    assert_close(fast(x), module.double()(x.double()))
+
+
+@pytest.fixture
+def small_caches(monkeypatch):
+    """Functions over panels that take two panels and 16 channels at a time."""
+    monkeypatch.setattr(panels, "CACHED", 2 * 16 * 4 * tiles.COLUMNS)
+    monkeypatch.setattr(panels, "DEPTH", 16)
+    panels.over_panels.cache_clear()
+    yield
+    panels.over_panels.cache_clear()
+
+
+@pytest.mark.parametrize("is_conditioned_alike", [False, True])
+@torch.inference_mode()
+def test_samples_of_many_panels_are_denoised_as_in_the_textbook(small_caches, is_conditioned_alike):
+    n = 2 * tiles.COLUMNS + 3
+    layer, (_, _, z, _) = example(DiffusionTransformer)
+    fast = deepcopy(layer)
+    become(fast, compiled_layers()[DiffusionTransformer])
+    a, s, mask = (
+        torch.randn(3, n, 32),
+        torch.randn(1 if is_conditioned_alike else 3, n, 16),
+        (torch.rand(n) > 0.3).float(),
+    )
+    z = torch.randn(n, n, z.shape[-1])
+    layer.double()
+    expected = layer(a.double(), s.double(), layer.prepare(z.double()), mask.double())
+    assert_close(fast(a, s, fast.prepare(z), mask), expected)
+    assert_close(fast(a, s, tuple(bias.contiguous() for bias in fast.prepare(z)), mask), expected)
 
 
 @pytest.mark.parametrize("kernel", OF_ROWS, ids=name)

@@ -72,7 +72,7 @@ def vectors(write: Writer, tile: Tile, rows: Number, columns: Number) -> Iterato
                     yield row, LANES * half, halves[half]
 
 
-def transpose(build: ir.IRBuilder, rows: Sequence[Number]) -> list[Number]:
+def transpose(rows: Sequence[Number]) -> list[Number]:
     """The columns of a square of LANES vectors."""
     distance = 1
     rows = list(rows)
@@ -81,14 +81,9 @@ def transpose(build: ir.IRBuilder, rows: Sequence[Number]) -> list[Number]:
         high = [lane + distance if not lane & distance else LANES + lane for lane in range(LANES)]
         for first in (row for row in range(LANES) if not row & distance):
             pair = rows[first], rows[first + distance]
-            rows[first], rows[first + distance] = (_shuffled(build, *pair, lanes) for lanes in (low, high))
+            rows[first], rows[first + distance] = (pair[0].shuffled(pair[1], lanes) for lanes in (low, high))
         distance *= 2
     return rows
-
-
-def _shuffled(build: ir.IRBuilder, a: Number, b: Number, lanes: list[int]) -> Number:
-    choice = ir.Constant(ir.VectorType(ir.IntType(32), LANES), lanes)
-    return Number(build, build.shuffle_vector(a.value, b.value, choice))
 
 
 def power_of_two(x: Number) -> Number:
@@ -187,7 +182,7 @@ def into_panel(write: Writer, rows: Floats, step: Number, depth: Number, panel: 
     for half in range(2):
         with write.loop(depth, step=LANES) as k:
             square = [rows[step * (LANES * half + row) + k].load(LANES) for row in range(LANES)]
-            for row, vector in enumerate(transpose(write.build, square)):
+            for row, vector in enumerate(transpose(square)):
                 panel[(k + row) * COLUMNS + LANES * half].store(vector)
 
 

@@ -67,7 +67,7 @@ class CompiledTriangleMultiplication(CPUTriangleMultiplication):
         width = ceil_to(n, COLUMNS)
         norm = norm_numbers(self.norm)
         # Tiles reach a little beyond what there is; what they find there ends in no result.
-        edges = z.new_empty(2 * channels * n * width + ROWS * width + BLOCK)
+        edges = z.new_empty(2 * channels * n * width + COLUMNS * width + BLOCK)
         self._write_edges(z, mask, norm, edges, width)
         x = z.new_empty(channels * n * width + BLOCK)
         multiply = _compiled().function(self.product_name)
