@@ -42,6 +42,7 @@ from foldwright.kernels.cpu_attention import (
     CPUTriangleAttentionStartingNode,
     PairLogits,
 )
+from foldwright.kernels.fast import share_out
 from foldwright.llvm import Compiled, Floats, Number, Writer
 from foldwright.nn.attention import GatedAttention
 from foldwright.nn.linear import LayerNorm, Linear
@@ -67,7 +68,7 @@ class CompiledPairLogits(PairLogits):
             tensors = start_of(z), *addresses(numbers, weights, out, room)
             run(*tensors, some.start, some.stop, *z.stride()[:2], rows, n, width, channels, heads)
 
-        self.each_piece(rows, n * channels * 4, project)
+        share_out(rows, z.numel() * 4, project)
         return out[None, ..., :n]
 
 
@@ -107,7 +108,7 @@ class CompiledAttention(CompiledPairLogits, CPUAttention):
             sizes = n, length, channels, core.heads, wide // core.heads
             run(start_of(x), start_of(out), *tensors, some.start, some.stop, *x.stride()[:2], *steps, *sizes)
 
-        self.each_piece(rows, n * PARTS * wide * 4, attend)
+        share_out(rows, rows * n * PARTS * wide * 4, attend)
 
 
 class CompiledMSARowAttention(CompiledAttention, CPUMSARowAttention):

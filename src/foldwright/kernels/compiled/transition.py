@@ -31,7 +31,7 @@ from foldwright.kernels.compiled.tiles import (
     vectors,
 )
 from foldwright.kernels.cpu_rows import CPUSwiGLUTransition, CPUTransition
-from foldwright.kernels.fast import AddsInPlace
+from foldwright.kernels.fast import AddsInPlace, share_out
 from foldwright.llvm import Compiled, Floats, Writer
 from foldwright.nn.linear import LayerNorm, Linear
 
@@ -79,7 +79,8 @@ class CompiledPositions(AddsInPlace):
             room = x.new_zeros(BLOCK * (channels + ceil_to(width, COLUMNS)))
             run(*addresses(norm, *wide, *narrow, x, out, room), some.start, some.stop, channels, width)
 
-        self.each_piece(x.numel() // channels, 2 * width * x.element_size(), widen)
+        positions = x.numel() // channels
+        share_out(positions, positions * 2 * width * 4, widen)
 
 
 class CompiledTransition(CompiledPositions, CPUTransition):

@@ -36,6 +36,7 @@ from foldwright.kernels.cpu_triangle import (
     CPUTriangleMultiplicationIncoming,
     CPUTriangleMultiplicationOutgoing,
 )
+from foldwright.kernels.fast import share_out
 from foldwright.llvm import Compiled, Floats, Number, Writer
 
 DEPTH = 256  # of a product at a time: a panel stays in the first cache
@@ -76,7 +77,7 @@ class CompiledTriangleMultiplication(CPUTriangleMultiplication):
             room = z.new_empty(min(ceil_to(n, LANES), DEPTH) * COLUMNS)
             multiply(*addresses(edges, x, room), some.start, some.stop, channels, n, width)
 
-        self.each_piece(channels, n * width * 4, product_of)
+        share_out(channels, channels * n * width * 4, product_of)
         del edges
         self._write_output(z, norm, x, out, width)
 
@@ -94,7 +95,7 @@ class CompiledTriangleMultiplication(CPUTriangleMultiplication):
             tensors = addresses(z, mask, norm, weights, biases, edges, room)
             run(*tensors, rows.start, rows.stop, n, width, c_z, 2 * self.out.in_features)
 
-        self.each_piece(n, n * 4 * self.out.in_features * 4, write)
+        share_out(n, n * n * 4 * self.out.in_features * 4, write)
 
     def _write_output(self, z: Tensor, norm: Tensor, x: Tensor, out: Tensor, width: int) -> None:
         n, c_z = z.shape[1:]
@@ -112,7 +113,7 @@ class CompiledTriangleMultiplication(CPUTriangleMultiplication):
             tensors = addresses(z, x, norm, epsilon, *weights, *biases, out, room)
             run(*tensors, rows.start, rows.stop, n, width, c_z, channels)
 
-        self.each_piece(n, n * 4 * c_z * 4, write)
+        share_out(n, n * n * 4 * c_z * 4, write)
 
 
 class CompiledTriangleMultiplicationOutgoing(CompiledTriangleMultiplication, CPUTriangleMultiplicationOutgoing):
