@@ -11,6 +11,7 @@ from llvmlite import ir
 from torch import Tensor, nn
 
 from foldwright.kernels.attention import ERASED
+from foldwright.kernels.compiled.packing import factors
 from foldwright.kernels.compiled.tiles import (
     COLUMNS,
     LANES,
@@ -20,7 +21,6 @@ from foldwright.kernels.compiled.tiles import (
     bias_of,
     blocks,
     ceil_to,
-    factors,
     fits,
     into_panel,
     norm_numbers,

@@ -180,27 +180,15 @@ def real(whole: Number) -> Number:
 def into_panel(write: Writer, rows: Floats, step: Number, depth: Number, panel: Floats) -> None:
     """COLUMNS rows of numbers, `step` apart, as the columns of a panel; the depth is one of whole vectors."""
     for half in range(2):
-        with write.loop(depth, step=LANES) as k:
-            square = [rows[step * (LANES * half + row) + k].load(LANES) for row in range(LANES)]
-            for row, vector in enumerate(transpose(square)):
-                panel[(k + row) * COLUMNS + LANES * half].store(vector)
+        into_half(write, rows[step * (LANES * half)], step, depth, panel[LANES * half])
 
 
-def factors(weight: Tensor, size: int) -> Tensor:
-    """A weight [out in] as factors of tiles, [tile in size]: panels of its output channels, or groups of ROWS."""
-    return _filled(weight, size).unflatten(0, (-1, size)).transpose(1, 2).contiguous()
-
-
-def gated(gate: Tensor, value: Tensor, half: int) -> Tensor:
-    """Two weights [out in] as factors of tiles, [tile in 2·half], the first half of each to gate the second."""
-    halves = [_filled(x, half).unflatten(0, (-1, half)) for x in (gate, value)]
-    return torch.cat(halves, 1).transpose(1, 2).contiguous()
-
-
-def _filled(weight: Tensor, size: int) -> Tensor:
-    """Whole tiles, with zeros at the end."""
-    missing = -len(weight) % size
-    return torch.nn.functional.pad(weight, (0, 0, 0, missing)) if missing else weight
+def into_half(write: Writer, rows: Floats, step: Number, depth: Number, half: Floats) -> None:
+    """LANES rows as the columns of one half of a panel."""
+    with write.loop(depth, step=LANES) as k:
+        square = [rows[step * row + k].load(LANES) for row in range(LANES)]
+        for row, vector in enumerate(transpose(square)):
+            half[(k + row) * COLUMNS].store(vector)
 
 
 def padded(vector: Tensor | None, length: int, like: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from llvmlite import ir
 from torch import Tensor
 
+from foldwright.kernels.compiled.packing import factors, gated
 from foldwright.kernels.compiled.tiles import (
     BLOCK,
     COLUMNS,
@@ -20,9 +21,7 @@ from foldwright.kernels.compiled.tiles import (
     bias_of,
     blocks,
     ceil_to,
-    factors,
     fits,
-    gated,
     norm_numbers,
     normalise,
     padded,

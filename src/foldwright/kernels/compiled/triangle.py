@@ -9,6 +9,7 @@ import torch
 from llvmlite import ir
 from torch import Tensor
 
+from foldwright.kernels.compiled.packing import factors, gated
 from foldwright.kernels.compiled.tiles import (
     BLOCK,
     COLUMNS,
@@ -19,9 +20,7 @@ from foldwright.kernels.compiled.tiles import (
     apart,
     bias_of,
     ceil_to,
-    factors,
     fits,
-    gated,
     into_panel,
     norm_numbers,
     normalise,
