@@ -13,7 +13,6 @@ from foldwright.kernels.fast import Fast, linear_into, over_batch
 from foldwright.kernels.spread import spread, team
 from foldwright.models.af3.atom_layout import gathered
 from foldwright.models.af3.atom_transformer import WindowAttention, WindowCondition
-from foldwright.models.af3.diffusion import DiffusionModule, Prepared
 from foldwright.models.af3.diffusion_transformer import (
     BlockConditioning,
     ConditionedAttention,
@@ -134,17 +133,3 @@ class CPUWindowAttention(Fast, WindowAttention):
         self.each_piece(num_windows, 4 * num_queries * c * q.element_size(), project)
         self.each_piece(num_windows, 4 * layout.keys.indices.shape[-1] * c * q.element_size(), attend)
         return out
-
-
-class CPUDiffusionModule(Fast, DiffusionModule):
-    """AF3 SI Alg. 20: its layers share out their work, and small operations between them do not wake other threads."""
-
-    is_inference_only = True
-
-    def update(self, prepared: Prepared, r: Tensor, t_hat: Tensor) -> Tensor:
-        """The network itself."""
-        with team():
-            return super().update(prepared, r, t_hat)
-
-
-DENOISERS: dict[type, type[Fast]] = {DiffusionModule: CPUDiffusionModule}

@@ -12,7 +12,7 @@ from torch import nn
 
 from foldwright.kernels.checking import CheckResult, check
 from foldwright.kernels.cpu_atoms import ATOM_SUMS
-from foldwright.kernels.cpu_denoiser import DENOISERS
+from foldwright.kernels.cpu_stacks import STACKS
 from foldwright.kernels.fast import Fast, become
 from foldwright.kernels.inplace import OWNERS, in_place
 from foldwright.kernels.low_precision import LowPrecisionLinear
@@ -89,7 +89,7 @@ def slower(kernel: type[Fast]) -> list[type[Fast]]:
 
 def _whole_modules(plan: Plan) -> dict[type, type[Fast]]:
     """Modules beside the layers that inference runs in another way: they have no reference to be checked with."""
-    return OWNERS | (ATOM_SUMS | DENOISERS if plan.device.type == "cpu" else {})
+    return OWNERS | (ATOM_SUMS | STACKS if plan.device.type == "cpu" else {})
 
 
 def _install_low_precision(layers: list[nn.Module], plan: Plan) -> None:
