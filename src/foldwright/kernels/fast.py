@@ -11,6 +11,7 @@ from foldwright.kernels.spread import is_worth_spreading, num_threads, spread
 
 MEBIBYTE = 1 << 20
 PIECES_PER_THREAD = 4  # what is late then holds up less
+UNINTERRUPTED = 64 * MEBIBYTE  # less than a second's work for which Ctrl-C has to wait
 
 
 class Fast:
@@ -42,7 +43,7 @@ def share_out(total: int, num_bytes: int, work: Callable[[slice], None]) -> None
     With less than a share of so many bytes for every thread one of them does it all.
     """
     pieces = PIECES_PER_THREAD * num_threads() if num_threads() > 1 and is_worth_spreading(num_bytes) else 1
-    step = ceil(total / pieces)
+    step = ceil(total / max(pieces, ceil(num_bytes / UNINTERRUPTED)))
     spread(work, [slice(start, min(start + step, total)) for start in range(0, total, step)])
 
 
