@@ -17,28 +17,22 @@ from foldwright.models.af3.msa_module import MSAModule
 from foldwright.models.af3.pairformer import PairformerStack
 
 
-class CPUPairformerStack(Fast, PairformerStack):
+class _Stack(Fast):
+    is_inference_only = True
+
+    def forward(self, *inputs: Any) -> Any:
+        if torch.is_grad_enabled():
+            return super().forward(*inputs)  # type: ignore[misc]
+        with team():
+            return super().forward(*inputs)  # type: ignore[misc]
+
+
+class CPUPairformerStack(_Stack, PairformerStack):
     """AF3 SI Alg. 17."""
 
-    is_inference_only = True
 
-    def forward(self, *inputs: Any) -> Any:
-        if torch.is_grad_enabled():
-            return super().forward(*inputs)
-        with team():
-            return super().forward(*inputs)
-
-
-class CPUMSAModule(Fast, MSAModule):
+class CPUMSAModule(_Stack, MSAModule):
     """AF3 SI Alg. 8."""
-
-    is_inference_only = True
-
-    def forward(self, *inputs: Any) -> Any:
-        if torch.is_grad_enabled():
-            return super().forward(*inputs)
-        with team():
-            return super().forward(*inputs)
 
 
 class CPUDiffusionModule(Fast, DiffusionModule):
