@@ -41,11 +41,14 @@ def verify(
         float | None, typer.Option(min=0, help="Largest relative error; by default what rounding in the type explains.")
     ] = None,
     faster: Annotated[
-        bool, typer.Option("--kernels", help="Run as predictions and trainings do: with this processor's kernels.")
+        bool,
+        typer.Option("--kernels", help="Run as predictions do: float32, with this processor's kernels."),
     ] = False,
 ) -> None:
     """Compare this program with stored runs of the original ones; exit code 0 only if every output agrees."""
     bundles = find_bundles(paths)
+    if faster:
+        dtype = dtype or "float32"  # the type that compiled kernels know
     for bundle in bundles:
         if bundle.family not in FAMILIES:
             known = f"Known are {', '.join(FAMILIES)}."

@@ -105,12 +105,11 @@ class CPUWindowAttention(Fast, WindowAttention):
             return super().forward(q, by, bias, layout)
         conditions = (x.expand(q.shape) for x in (*by.query, *by.key, by.gate))
         bias = bias.expand(*q.shape[:-3], *bias.shape[-4:])
-        return over_batch(lambda *one: self._one(*one, layout), 3, q, *conditions, bias)
+        return over_batch(lambda q, *given: self._one(q, layout, *given), 3, q, *conditions, bias)
 
-    def _one(self, q: Tensor, *given: Tensor | AtomLayout) -> Tensor:
+    def _one(self, q: Tensor, layout: AtomLayout, *given: Tensor) -> Tensor:
         """The update of the windows [s 32 c] of one sample."""
-        query_scale, query_shift, key_scale, key_shift, gate, bias = cast(tuple[Tensor, ...], given[:-1])
-        layout = cast(AtomLayout, given[-1])
+        query_scale, query_shift, key_scale, key_shift, gate, bias = given
         core, (num_windows, num_queries, c) = self.core, q.shape
         k, v, out = (torch.empty_like(q, memory_format=torch.contiguous_format) for _ in range(3))
         assert core.gate is not None

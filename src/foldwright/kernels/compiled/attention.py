@@ -155,7 +155,6 @@ def _joined(core: GatedAttention) -> tuple[Tensor, Tensor]:
 def _in_bits(b: Tensor | None, n: int, like: Tensor) -> tuple[Tensor, tuple[int, int]]:
     """Common logits as powers of two, nothing behind the last position; steps between heads and rows."""
     if b is None:
-        b = like.new_zeros(1)
         return nn.functional.pad(like.new_zeros(n), (0, -n % COLUMNS), value=-math.inf), (0, 0)
     width = ceil_to(n, COLUMNS)
     common = like.new_empty(b.shape[1] * n * width + ROWS * width)  # the last tile reads rows that are not there

@@ -22,11 +22,11 @@ from foldwright.kernels.compiled.tiles import (
     start_of,
 )
 from foldwright.kernels.cpu_denoiser import CPUDiffusionTransformer
+from foldwright.kernels.fast import PIECES_PER_THREAD
 from foldwright.kernels.spread import spread, team
 from foldwright.models.af3.diffusion_transformer import ConditionedAttention, DiffusionTransformerBlock
 from foldwright.nn.adaptive_norm import AdaptiveLayerNorm, ConditionedTransition
 
-PIECES = 4  # of a layer for each thread: they cost little, and the one that is late then holds up less
 CONDITIONED = 6  # tensors of a block: two norms' scales and shifts, and two gates
 
 
@@ -119,7 +119,7 @@ class _Run:
             sizes = self.samples, self.per_sample, n, self.channels, width, bias.stride(0), bias.stride(1)
             self.run("gather")(start_of(bias), *addresses(*tensors, room), heads.start, heads.stop, *sizes)
 
-        spread(gather, ranges(core.heads, *maps, per_thread=PIECES))
+        spread(gather, ranges(core.heads, *maps, per_thread=PIECES_PER_THREAD))
         self._close(core.out, self.gathered, by)
 
     def widen(self, layer: ConditionedTransition, by: Tensor) -> None:
@@ -132,7 +132,7 @@ class _Run:
             tensors = addresses(self.inside, layer.gate.weight, layer.expand.weight, wide)
             self.run("widened")(*tensors, some.start, some.stop, width, self.channels, len(wide))
 
-        spread(widen, ranges(width, layer.gate, layer.expand, per_thread=PIECES))
+        spread(widen, ranges(width, layer.gate, layer.expand, per_thread=PIECES_PER_THREAD))
         self._close(layer.contract, wide, by)
 
     def _modulate(self, norm: AdaptiveLayerNorm, by: Tensor) -> None:
@@ -149,7 +149,7 @@ class _Run:
             sizes = self.channels, linear.in_features, self.samples * self.per_sample, len(gate)
             self.run("closed")(*tensors, some.start, some.stop, *sizes)
 
-        spread(close, ranges(self.channels, linear, per_thread=PIECES))
+        spread(close, ranges(self.channels, linear, per_thread=PIECES_PER_THREAD))
 
 
 def panelled(x: Tensor) -> Tensor:

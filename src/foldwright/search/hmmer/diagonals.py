@@ -3,7 +3,7 @@
 HMMER keeps 16 columns in a register, whatever the processor has; LLVM's vectors of 32 fill what is there. As in HMMER
 (Farrar 2007, Bioinformatics 23, 156) columns that follow each other lie in the same lane of vectors that follow each
 other, so that a diagonal stays in its lane and every vector is read where a line of the cache has it. Eight residues
-are followed down their diagonals before a state is written back. Needs llvmlite (extra `search`).
+are followed down their diagonals before a state is written back. Needs llvmlite.
 """
 
 from __future__ import annotations
