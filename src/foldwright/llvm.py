@@ -216,6 +216,17 @@ class Words(_Memory):
 
     kind, num_bytes = WORD, 8
 
+    def take(self, number: int = 1) -> Number:
+        """What stands there, to which the number is added before another thread sees it."""
+        build = self.address.build
+        number = ir.Constant(WORD, number)
+        return Number(build, build.atomic_rmw("add", self._pointer(), number, "seq_cst"))
+
+    def look(self) -> Number:
+        """What stands there now; all that the thread wrote that put it there is seen from here on."""
+        build = self.address.build
+        return Number(build, build.load_atomic(self._pointer(), "seq_cst", self.num_bytes, typ=WORD))
+
 
 class Writer:
     """Writes a function of 64-bit integers, statement by statement."""
@@ -257,6 +268,23 @@ class Writer:
         return carried
 
     @contextmanager
+    def repeat(self) -> Iterator[Callable[[Number], None]]:
+        """Again and again, until the loop is left at a place where a condition holds."""
+        build = self.build
+        body, after = build.append_basic_block(), build.append_basic_block()
+        build.branch(body)
+        build.position_at_end(body)
+
+        def leave(condition: Number) -> None:
+            rest = build.append_basic_block()
+            build.cbranch(condition.value, after, rest)
+            build.position_at_end(rest)
+
+        yield leave
+        build.branch(body)
+        build.position_at_end(after)
+
+    @contextmanager
     def when(self, condition: Number) -> Iterator[None]:
         """What is done only if a condition holds."""
         with self.build.if_then(condition.value):
@@ -265,6 +293,12 @@ class Writer:
     def choose(self, condition: Number, number: Number, other: Number) -> Number:
         """One of two, both of which are there."""
         return Number(self.build, self.build.select(condition.value, number.value, other.value))
+
+    def call(self, address: Number, *arguments: Number) -> None:
+        """Run the function at an address."""
+        kind = ir.FunctionType(ir.VoidType(), [WORD] * len(arguments))
+        function = self.build.inttoptr(address.value, kind.as_pointer())
+        self.build.call(function, [argument.value for argument in arguments])
 
     def end(self) -> None:
         """The function returns."""
@@ -323,9 +357,12 @@ class Compiled:
         """One of them, to be called with integers."""
         return self._functions[name]
 
+    def address(self, name: str) -> int:
+        """Where one of them begins."""
+        return int(self._engine.get_function_address(name))
+
     def _found(self, name: str, num_arguments: int) -> Callable[..., None]:
-        signature = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * num_arguments)
-        return signature(self._engine.get_function_address(name))
+        return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * num_arguments)(self.address(name))
 
 
 def _called(

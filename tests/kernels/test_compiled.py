@@ -33,13 +33,13 @@ def name(value):
 def calls(monkeypatch):
     """The names of compiled functions that were asked for."""
     asked = []
-    original = Compiled.function
+    original = Compiled.address
 
-    def function(self, name):
+    def address(self, name):
         asked.append(name)
         return original(self, name)
 
-    monkeypatch.setattr(Compiled, "function", function)
+    monkeypatch.setattr(Compiled, "address", address)
     return asked
 
 

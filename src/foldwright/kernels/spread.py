@@ -65,7 +65,7 @@ def spread(work: Callable[[Piece], None], pieces: Sequence[Piece], most: int | N
             _finish(work, left)
 
     with team():
-        others = [_pool(os.getpid(), num_threads() - 1).submit(elsewhere) for _ in range(threads - 1)]
+        others = [pool().submit(elsewhere) for _ in range(threads - 1)]
         try:
             _finish(work, left)
         finally:
@@ -79,6 +79,11 @@ def spread(work: Callable[[Piece], None], pieces: Sequence[Piece], most: int | N
 def _finish(work: Callable[[Piece], None], left: Iterable[Piece]) -> None:
     for piece in left:
         work(piece)
+
+
+def pool() -> ThreadPoolExecutor:
+    """The other threads of the team."""
+    return _pool(os.getpid(), num_threads() - 1)
 
 
 @cache

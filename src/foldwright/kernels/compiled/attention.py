@@ -11,12 +11,12 @@ from llvmlite import ir
 from torch import Tensor, nn
 
 from foldwright.kernels.attention import ERASED
+from foldwright.kernels.compiled.jobs import Piece, run
 from foldwright.kernels.compiled.packing import factors
 from foldwright.kernels.compiled.tiles import (
     COLUMNS,
     LANES,
     ROWS,
-    addresses,
     apart,
     bias_of,
     blocks,
@@ -42,7 +42,6 @@ from foldwright.kernels.cpu_attention import (
     CPUTriangleAttentionStartingNode,
     PairLogits,
 )
-from foldwright.kernels.fast import share_out
 from foldwright.llvm import Compiled, Floats, Number, Writer
 from foldwright.nn.attention import GatedAttention
 from foldwright.nn.linear import LayerNorm, Linear
@@ -61,14 +60,8 @@ class CompiledPairLogits(PairLogits):
         width = ceil_to(n, COLUMNS)
         out = z.new_empty(heads, rows, width)
         numbers, weights = norm_numbers(norm), factors(linear.weight, ROWS)
-        run = _compiled().function("logits")
-
-        def project(some: slice) -> None:
-            room = z.new_zeros(2 * COLUMNS * channels)
-            tensors = start_of(z), *addresses(numbers, weights, out, room)
-            run(*tensors, some.start, some.stop, *z.stride()[:2], rows, n, width, channels, heads)
-
-        share_out(rows, z.numel() * 4, project)
+        given = start_of(z), numbers, weights, out, *z.stride()[:2], rows, n, width, channels, heads
+        run(_compiled(), "logits", *given, total=rows, num_bytes=z.numel() * 4, room=2 * COLUMNS * channels)
         return out[None, ..., :n]
 
 
@@ -100,15 +93,11 @@ class CompiledAttention(CompiledPairLogits, CPUAttention):
         out_bias = padded(bias_of(core.out), ceil_to(channels, COLUMNS), x)
         common, steps = _in_bits(b, n, x)
         erased = nn.functional.pad(((1 - mask) * ERASED).to(x.dtype), (0, length - n)).contiguous()
-        run = _compiled().function("attention")
-
-        def attend(some: slice) -> None:
-            room = x.new_zeros(_room(n, channels, wide, wide // core.heads))
-            tensors = addresses(norm, weights, biases, common, erased, narrowing, out_bias, room)
-            sizes = n, length, channels, core.heads, wide // core.heads
-            run(start_of(x), start_of(out), *tensors, some.start, some.stop, *x.stride()[:2], *steps, *sizes)
-
-        share_out(rows, rows * n * PARTS * wide * 4, attend)
+        width = wide // core.heads
+        sizes = *x.stride()[:2], *steps, n, length, channels, core.heads, width
+        given = start_of(x), start_of(out), norm, weights, biases, common, erased, narrowing, out_bias, *sizes
+        room, num_bytes = _room(n, channels, wide, width), rows * n * PARTS * wide * 4
+        run(_compiled(), "attention", *given, total=rows, num_bytes=num_bytes, room=room)
 
 
 class CompiledMSARowAttention(CompiledAttention, CPUMSARowAttention):
@@ -181,13 +170,13 @@ def _compiled() -> Compiled:
 
 def _write_logits(module: ir.Module) -> None:
     """Rows of pairs become rows of logits for each head."""
-    write = Writer(module, "logits", 14)
-    z, norm, weights, out, room, begin, end, row_step, step, rows, n, width, channels, heads = write.arguments
-    panel = room.floats(channels * COLUMNS)
-    with write.loop(end, begin) as i, write.loop(n, step=COLUMNS) as j:
+    write = Piece(module, "logits", 11)
+    z, norm, weights, out, row_step, step, rows, n, width, channels, heads = write.arguments
+    normal, panel = write.room.floats(), write.room.floats(channels * COLUMNS)
+    with write.loop(write.stop, write.begin) as i, write.loop(n, step=COLUMNS) as j:
         count = (n - j).at_most(COLUMNS)
-        normalise(write, z.floats(i * row_step + j * step), step, count, channels, norm.floats(), room.floats())
-        into_panel(write, room.floats(), channels, channels, panel)
+        normalise(write, z.floats(i * row_step + j * step), step, count, channels, norm.floats(), normal)
+        into_panel(write, normal, channels, channels, panel)
         with write.loop(heads, step=ROWS) as head:
             tile = product(write, apart(weights.floats(head * channels), 1), ROWS, panel, channels)
             for row, at, logits in vectors(write, tile, heads - head, width - j):
@@ -197,18 +186,18 @@ def _write_logits(module: ir.Module) -> None:
 
 def _write_attention(module: ir.Module) -> None:
     """Rows with what their positions gather from each other."""
-    write = Writer(module, "attention", 21)
-    x, out, norm, weights, biases, common, erased, narrowing, out_bias, room, *numbers = write.arguments
-    begin, end, row_step, step, head_step, common_step, n, length, channels, heads, width = numbers
+    write = Piece(module, "attention", 18)
+    x, out, norm, weights, biases, common, erased, narrowing, out_bias, *numbers = write.arguments
+    row_step, step, head_step, common_step, n, length, channels, heads, width = numbers
     wide = heads * width
-    normal = room.floats()
+    normal = write.room.floats()
     projected = normal[(length + ROWS) * channels]
     gathered = projected[(length + ROWS) * width * PARTS]
     keys = gathered[(length + ROWS) * wide]
     weight = keys[length * width]
     shares = weight[length * ROWS]
     values = shares[ROWS * LANES]
-    with write.loop(end, begin) as row:
+    with write.loop(write.stop, write.begin) as row:
         normalise(write, x.floats(row * row_step), step, n, channels, norm.floats(), normal)
         with write.loop(heads) as head:
             panels, bias = (y.floats(head * width * PARTS * per) for y, per in ((weights, channels), (biases, 1)))

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from foldwright.kernels.attention import ERASED
-from foldwright.kernels.columns import ranges
 from foldwright.kernels.compiled.attention import CompiledPairLogits
+from foldwright.kernels.compiled.jobs import Jobs
 from foldwright.kernels.compiled.panels import over_panels
 from foldwright.kernels.compiled.tiles import (
     COLUMNS,
+    GATED,
     ROWS,
-    addresses,
     bias_of,
     ceil_to,
     fits,
     start_of,
 )
 from foldwright.kernels.cpu_denoiser import CPUDiffusionTransformer
-from foldwright.kernels.fast import PIECES_PER_THREAD
-from foldwright.kernels.spread import spread, team
-from foldwright.models.af3.diffusion_transformer import ConditionedAttention, DiffusionTransformerBlock
+from foldwright.models.af3.diffusion_transformer import DiffusionTransformerBlock
 from foldwright.nn.adaptive_norm import AdaptiveLayerNorm, ConditionedTransition
-
-CONDITIONED = 6  # tensors of a block: two norms' scales and shifts, and two gates
+from foldwright.nn.attention import GatedAttention
 
 
 class CompiledDiffusionTransformer(CompiledPairLogits, CPUDiffusionTransformer):
@@ -38,18 +35,12 @@ class CompiledDiffusionTransformer(CompiledPairLogits, CPUDiffusionTransformer):
             return super().forward(a, s, biases, mask)
         n = a.shape[-2]
         x, erased = panelled(a.reshape(-1, *a.shape[-2:])), ((1 - mask.reshape(-1)) * ERASED).to(a.dtype)
-        given = s.reshape(-1, *s.shape[-2:])
         blocks = cast(list[DiffusionTransformerBlock], list(self.blocks))
-        normal = nn.functional.layer_norm(given, given.shape[-1:], eps=blocks[0].attention.norm.norm.eps)
-        run = _Run(x, panelled(given), panelled(normal), erased, n)
-        several = max(1, self.piece_bytes // (CONDITIONED * s[..., 0].numel() * a.shape[-1] * s.element_size()))
-        with team():
-            for start in range(0, len(blocks), several):
-                some = blocks[start : start + several]
-                by = iter(run.conditions(some))
-                for block, bias in zip(some, biases[start:], strict=False):
-                    run.attend(block.attention, next(by), bias)
-                    run.widen(block.transition, next(by))
+        passing = _Pass(x, s.reshape(-1, *s.shape[-2:]), erased, n, blocks[0].attention.norm.norm.eps)
+        passing.condition_first(blocks[0])
+        for block, following, bias in zip(blocks, [*blocks[1:], None], biases, strict=True):
+            passing.add(block, following, bias)
+        passing.jobs.run()
         return from_panels(x, n).view(a.shape)
 
     def is_compiled(self, a: Tensor, s: Tensor, biases: tuple[Tensor, ...], mask: Tensor) -> bool:
@@ -65,91 +56,102 @@ class CompiledDiffusionTransformer(CompiledPairLogits, CPUDiffusionTransformer):
         return tuple(bias.transpose(-1, -2) for bias in super().prepare(z.transpose(0, 1)))
 
 
-class _Run:
-    """One pass through the blocks.
+class _Pass:
+    """One pass through the blocks, as a list of jobs.
 
-    x         the tokens of all samples, changed by every layer
-    given     what conditions them; `normal`, the same normalised; their panels serve every sample if they are fewer
-    erased    what is added to the logits of each key
+    x        the tokens of all samples, changed by every layer
+    given    what conditions them; `normal`, the same normalised; their panels serve every sample if they are fewer
+    erased   what is added to the logits of each key
     """
 
-    def __init__(self, x: Tensor, given: Tensor, normal: Tensor, erased: Tensor, n: int):
-        self.x, self.given, self.normal, self.n = x, given, normal, n
+    def __init__(self, x: Tensor, s: Tensor, erased: Tensor, n: int, epsilon: float):
+        self.jobs = Jobs()
+        self.x, self.n = x, n
+        self.given, self.normal = panelled(s), panelled(nn.functional.layer_norm(s, s.shape[-1:], eps=epsilon))
         self.erased = nn.functional.pad(erased, (0, ROWS), value=-math.inf)  # tiles reach beyond the last key
         self.samples, self.per_sample, self.channels = x.shape[:3]
-        self.inside = torch.empty_like(x)  # what enters a layer, and what its heads gathered
-        self.gathered = torch.empty_like(x)
-        self.run = over_panels().function
+        self.panels, self.period = self.samples * self.per_sample, self.given[..., 0, 0].numel()
+        self.inside, self.gathered = (
+            torch.empty_like(x),
+            torch.empty_like(x),
+        )  # what enters a layer, what its heads found
+        # Scale, shift and gate of a block's attention, and of its transition: for this block, and for the next.
+        self.by, self.next_by = (x.new_empty(2, 3, self.period, self.channels, COLUMNS) for _ in range(2))
+        self.scaled = torch.empty_like(torch.stack([self.given] * 2))  # `normal` as the next two layers scale it
+        self.room: Tensor | None = None
+        self.wide: Tensor | None = None
 
-    def conditions(self, blocks: list[DiffusionTransformerBlock]) -> Tensor:
-        """Scale, shift and gate of each block's attention, and of its transition, [layers 3 panels c COLUMNS]."""
-        layers: list[ConditionedAttention | ConditionedTransition] = []
-        for block in blocks:
-            layers += [block.attention, block.transition]
-        panels, depth = self.given.shape[0] * self.given.shape[1], self.given.shape[2]
-        out = self.x.new_empty(len(layers), 3, panels, self.channels, COLUMNS)
+    def condition_first(self, block: DiffusionTransformerBlock) -> None:
+        """What conditions the first block."""
+        self._scale(block, waits=False)
+        self._condition(block, waits=True)
 
-        def condition(task: tuple[int, int]) -> None:
-            number, part = task
-            layer = layers[number]
-            norm: AdaptiveLayerNorm = layer.norm
-            linear = (norm.scale, norm.shift, layer.output_gate.gate)[part]
-            right = self.given if part == 2 else self.normal * norm.norm.weight[:, None]
-            bias = bias_of(linear)
-            tensors = addresses(right, linear.weight, bias, out[number, part])
-            self.run("mapped" if part == 1 else "opened")(*tensors, 0, self.channels, self.channels, depth, panels)
+    def add(self, block: DiffusionTransformerBlock, following: DiffusionTransformerBlock | None, bias: Tensor) -> None:
+        """AF3 SI Alg. 23, one iteration; what conditions the next is found meanwhile."""
+        self.by, self.next_by = self.next_by, self.by
+        attention, transition = block.attention, block.transition
+        self._modulate(attention.norm, self.by[0])
+        if following is not None:
+            self._scale(following, waits=False)
+        self._gather(attention.core, bias)
+        self._close(attention.core.out, self.gathered, self.by[0])
+        if following is not None:
+            self._condition(following, waits=False)
+        self._modulate(transition.norm, self.by[1])
+        wide = self._widened(transition)
+        self._close(transition.contract, wide, self.by[1])
 
-        spread(condition, [(number, part) for number in range(len(layers)) for part in range(3)])
-        return out
+    def _job(self, name: str, *arguments: Tensor | int, total: int, num_bytes: int, **how: Any) -> None:
+        self.jobs.add(over_panels(), name, *arguments, total=total, num_bytes=num_bytes, **how)
 
-    def attend(self, layer: ConditionedAttention, by: Tensor, bias: Tensor) -> None:
-        """AF3 SI Alg. 24, with logits' bias [h n n]."""
-        self._modulate(layer.norm, by)
-        bias = _by_keys(bias)
-        core, n = layer.core, self.n
-        assert core.gate is not None
-        width = self.channels // core.heads
-        maps = (core.query, core.key, core.value, core.gate)
-        query_bias = bias_of(core.query)
-        factor = self.x.new_tensor([math.log2(math.e), width**-0.5])
-        tensors = self.inside, *(each.weight for each in maps), query_bias, factor, self.erased, self.gathered
+    def _scale(self, block: DiffusionTransformerBlock, waits: bool) -> None:
+        for layer, scaled in zip((block.attention, block.transition), self.scaled, strict=True):
+            given = self.normal, layer.norm.norm.weight, scaled, self.normal.shape[2]
+            self._job("scaled", *given, total=self.period, num_bytes=scaled.nbytes, waits=waits)
+            waits = False
 
-        def gather(heads: slice) -> None:
-            room = self.x.new_zeros(4 * (width + ROWS) * self.per_sample * COLUMNS + COLUMNS * (n + ROWS))
-            sizes = self.samples, self.per_sample, n, self.channels, width, bias.stride(0), bias.stride(1)
-            self.run("gather")(start_of(bias), *addresses(*tensors, room), heads.start, heads.stop, *sizes)
-
-        spread(gather, ranges(core.heads, *maps, per_thread=PIECES_PER_THREAD))
-        self._close(core.out, self.gathered, by)
-
-    def widen(self, layer: ConditionedTransition, by: Tensor) -> None:
-        """AF3 SI Alg. 25."""
-        self._modulate(layer.norm, by)
-        width = layer.gate.out_features
-        wide = self.x.new_empty(self.samples * self.per_sample, width, COLUMNS)
-
-        def widen(some: slice) -> None:
-            tensors = addresses(self.inside, layer.gate.weight, layer.expand.weight, wide)
-            self.run("widened")(*tensors, some.start, some.stop, width, self.channels, len(wide))
-
-        spread(widen, ranges(width, layer.gate, layer.expand, per_thread=PIECES_PER_THREAD))
-        self._close(layer.contract, wide, by)
+    def _condition(self, block: DiffusionTransformerBlock, waits: bool) -> None:
+        """AF3 SI Alg. 26 lines 2-3, and the gates of Alg. 24 line 12 and Alg. 25 line 3."""
+        for layer, scaled, found in zip((block.attention, block.transition), self.scaled, self.next_by, strict=True):
+            maps = layer.norm.scale, layer.norm.shift, layer.output_gate.gate
+            ways = ("opened", scaled), ("mapped", scaled), ("opened", self.given)
+            for linear, (name, right), out in zip(maps, ways, found, strict=True):
+                given = right, linear.weight, bias_of(linear), out, self.channels, right.shape[-2], self.period
+                self._job(name, *given, total=self.channels, num_bytes=linear.weight.nbytes, unit=ROWS, waits=waits)
+                waits = False
 
     def _modulate(self, norm: AdaptiveLayerNorm, by: Tensor) -> None:
-        scale, shift, _ = by
         epsilon = self.x.new_tensor([norm.norm.eps])
-        tensors = addresses(self.x, scale, shift, epsilon, self.inside)
-        self.run("modulated")(*tensors, self.samples * self.per_sample, len(scale), self.channels)
+        given = self.x, by[0], by[1], epsilon, self.inside, self.period, self.channels
+        self._job("modulated", *given, total=self.panels, num_bytes=self.x.nbytes)
+
+    def _gather(self, core: GatedAttention, bias: Tensor) -> None:
+        """AF3 SI Alg. 24, with logits' bias [h n n]."""
+        assert core.gate is not None
+        bias, n, width = _by_keys(bias), self.n, self.channels // core.heads
+        maps = core.query, core.key, core.value, core.gate
+        factor = self.x.new_tensor([math.log2(math.e), width**-0.5])
+        tensors = self.inside, *(each.weight for each in maps), bias_of(core.query), factor, self.erased, self.gathered
+        if self.room is None:
+            self.room = self.jobs.room(4 * (width + ROWS) * self.per_sample * COLUMNS + COLUMNS * (n + ROWS))
+        self.jobs.keep(bias)
+        sizes = self.samples, self.per_sample, n, self.channels, width, bias.stride(0), bias.stride(1)
+        much = 4 * core.query.weight.nbytes * self.samples
+        total = core.heads * self.samples
+        self._job("gather", start_of(bias), *tensors, *sizes, total=total, num_bytes=much, room=self.room)
+
+    def _widened(self, layer: ConditionedTransition) -> Tensor:
+        """AF3 SI Alg. 25 line 2."""
+        width = layer.gate.out_features
+        if self.wide is None:
+            self.wide = self.x.new_empty(self.panels, width, COLUMNS)
+        given = self.inside, layer.gate.weight, layer.expand.weight, self.wide, width, self.channels, self.panels
+        self._job("widened", *given, total=width, num_bytes=2 * layer.gate.weight.nbytes, unit=GATED)
+        return self.wide
 
     def _close(self, linear: nn.Linear, x: Tensor, by: Tensor) -> None:
-        gate = by[2]
-
-        def close(some: slice) -> None:
-            tensors = addresses(x, linear.weight, gate, self.x)
-            sizes = self.channels, linear.in_features, self.samples * self.per_sample, len(gate)
-            self.run("closed")(*tensors, some.start, some.stop, *sizes)
-
-        spread(close, ranges(self.channels, linear, per_thread=PIECES_PER_THREAD))
+        given = x, linear.weight, by[2], self.x, self.channels, linear.in_features, self.panels, self.period
+        self._job("closed", *given, total=self.channels, num_bytes=linear.weight.nbytes, unit=ROWS)
 
 
 def panelled(x: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from functools import cache
 
 from llvmlite import ir
 
+from foldwright.kernels.compiled.jobs import Piece
 from foldwright.kernels.compiled.tiles import (
     COLUMNS,
     GATED,
@@ -36,6 +37,7 @@ LINE = 16  # floats that memory sends together
 def over_panels() -> Compiled:
     """The functions, by name."""
     module = ir.Module()
+    _write_scaled(module)
     _write_modulated(module)
     _write_map(module, "mapped", lambda value, bias: value)
     _write_map(module, "opened", lambda value, bias: sigmoid(value + bias))
@@ -45,12 +47,24 @@ def over_panels() -> Compiled:
     return Compiled(module)
 
 
+def _write_scaled(module: ir.Module) -> None:
+    """Channels, each times a number of its own."""
+    write = Piece(module, "scaled", 4)
+    x, scale, out, channels = write.arguments
+    with write.loop(write.stop, write.begin) as panel, write.loop(channels) as channel:
+        by = scale.floats(channel).load().everywhere(LANES)
+        for at in (0, LANES):
+            place = (panel * channels + channel) * COLUMNS + at
+            out.floats(place).store(x.floats(place).load(LANES) * by)
+    write.end()
+
+
 def _write_modulated(module: ir.Module) -> None:
     """Normalised positions, scaled and shifted."""
-    write = Writer(module, "modulated", 8)
-    x, scale, shift, epsilon, out, panels, period, channels = write.arguments
+    write = Piece(module, "modulated", 7)
+    x, scale, shift, epsilon, out, period, channels = write.arguments
     size = channels * COLUMNS
-    with write.loop(panels) as panel:
+    with write.loop(write.stop, write.begin) as panel:
         by = (panel - panel // period * period) * size
 
         def put(channel: Number, at: int, value: Number, panel: Number = panel, by: Number = by) -> None:
@@ -64,7 +78,7 @@ def _write_modulated(module: ir.Module) -> None:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows of weights from `begin` to `end` of all, and `depth` of the numbers of each from `first` on.
+    """Rows of weights from `begin` to `end` of `total`, and `depth` of the numbers of each from `first` on.
 
     size  how many of each weight share a tile
     """
@@ -113,9 +127,9 @@ class _Rows:
 
 def _write_map(module: ir.Module, name: str, bend: Callable[[Number, Number], Number]) -> None:
     """Some output channels of a map."""
-    write = Writer(module, name, 9)
-    x, weight, bias, out, begin, end, total, depth, panels = write.arguments
-    rows = _Rows(write, begin, end, total, depth, depth)
+    write = Piece(module, name, 7)
+    x, weight, bias, out, total, depth, panels = write.arguments
+    rows = _Rows(write, write.begin, write.stop, total, depth, depth)
     with rows.tiles(panels, weight) as (row, panel):
         tile = product(write, rows.of(weight, row), 1, x.floats(panel * depth * COLUMNS), depth)
         for number, halves in rows.there(tile, row):
@@ -127,9 +141,9 @@ def _write_map(module: ir.Module, name: str, bend: Callable[[Number, Number], Nu
 
 def _write_widened(module: ir.Module) -> None:
     """Some channels of the wide layer: one map gated by another through a swish."""
-    write = Writer(module, "widened", 9)
-    x, gate, value, out, begin, end, total, depth, panels = write.arguments
-    rows = _Rows(write, begin, end, total, depth, depth, size=GATED)
+    write = Piece(module, "widened", 7)
+    x, gate, value, out, total, depth, panels = write.arguments
+    rows = _Rows(write, write.begin, write.stop, total, depth, depth, size=GATED)
     with rows.tiles(panels, gate, value) as (row, panel):
         both = [place for weight in (gate, value) for place in rows.of(weight, row)]
         tile = product(write, both, 1, x.floats(panel * depth * COLUMNS), depth)
@@ -145,10 +159,10 @@ def _write_widened(module: ir.Module) -> None:
 
 def _write_closed(module: ir.Module) -> None:
     """Some output channels of a map, added to `out` behind a gate."""
-    write = Writer(module, "closed", 10)
-    x, weight, gate, out, begin, end, total, depth, panels, period = write.arguments
+    write = Piece(module, "closed", 8)
+    x, weight, gate, out, total, depth, panels, period = write.arguments
     with write.loop(depth, step=DEPTH) as first:
-        rows = _Rows(write, begin, end, total, depth, (depth - first).at_most(DEPTH), first)
+        rows = _Rows(write, write.begin, write.stop, total, depth, (depth - first).at_most(DEPTH), first)
         with rows.tiles(panels, weight) as (row, panel):
             right = x.floats((panel * depth + first) * COLUMNS)
             tile = product(write, rows.of(weight, row), 1, right, rows.depth)
@@ -163,14 +177,16 @@ def _write_closed(module: ir.Module) -> None:
 
 
 def _write_gather(module: ir.Module) -> None:
-    """What the tokens of every sample gather from each other, for some heads."""
-    write = Writer(module, "gather", 20)
-    bias, x, *maps, query_bias, factor, erased, out, room = write.arguments[:11]
-    begin, end, samples, panels, n, channels, width, head_step, key_step = write.arguments[11:]
+    """What the tokens gather from each other: some heads of some samples, all samples of a head in turn."""
+    write = Piece(module, "gather", 17)
+    bias, x, *maps, query_bias, factor, erased, out = write.arguments[:10]
+    samples, panels, n, channels, width, head_step, key_step = write.arguments[10:]
     across, size = panels * COLUMNS, width * panels * COLUMNS
-    queries, keys, values, gates, weights = (room.floats(size * part) for part in range(5))
+    queries, keys, values, gates, weights = (write.room.floats(size * part) for part in range(5))
     to_bits, scale = (factor.floats(i).load().everywhere(LANES) for i in range(2))
-    with write.loop(samples) as sample, write.loop(end, begin) as head:
+    with write.loop(write.stop, write.begin) as one:
+        head = one // samples
+        sample = one - head * samples
         tokens, first = x.floats(sample * panels * channels * COLUMNS), head * width
         rows = _Rows(write, first, first + width, channels, channels, channels)
         places = (

@@ -9,6 +9,7 @@ import torch
 from llvmlite import ir
 from torch import Tensor
 
+from foldwright.kernels.compiled.jobs import Piece, run
 from foldwright.kernels.compiled.packing import factors, gated
 from foldwright.kernels.compiled.tiles import (
     BLOCK,
@@ -16,7 +17,6 @@ from foldwright.kernels.compiled.tiles import (
     LANES,
     ROWS,
     Tile,
-    addresses,
     apart,
     bias_of,
     blocks,
@@ -30,8 +30,8 @@ from foldwright.kernels.compiled.tiles import (
     vectors,
 )
 from foldwright.kernels.cpu_rows import CPUSwiGLUTransition, CPUTransition
-from foldwright.kernels.fast import AddsInPlace, share_out
-from foldwright.llvm import Compiled, Floats, Writer
+from foldwright.kernels.fast import AddsInPlace
+from foldwright.llvm import Compiled, Floats
 from foldwright.nn.linear import LayerNorm, Linear
 
 DEPTH = 256  # of a panel at a time: it stays in the first cache
@@ -72,14 +72,10 @@ class CompiledPositions(AddsInPlace):
         norm = norm_numbers(self.norm)
         wide = self.widening()
         narrow = factors(self.contract.weight, COLUMNS), padded(bias_of(self.contract), ceil_to(channels, COLUMNS), x)
-        run = _compiled().function(self.name)
-
-        def widen(some: slice) -> None:
-            room = x.new_zeros(BLOCK * (channels + ceil_to(width, COLUMNS)))
-            run(*addresses(norm, *wide, *narrow, x, out, room), some.start, some.stop, channels, width)
-
         positions = x.numel() // channels
-        share_out(positions, positions * 2 * width * 4, widen)
+        given = norm, *wide, *narrow, x, out, channels, width
+        room = BLOCK * (channels + ceil_to(width, COLUMNS))
+        run(_compiled(), self.name, *given, total=positions, num_bytes=positions * 2 * width * 4, unit=BLOCK, room=room)
 
 
 class CompiledTransition(CompiledPositions, CPUTransition):
@@ -124,11 +120,11 @@ def _gated(tile: Tile, bias: Floats) -> Tile:
 
 def _write_transition(module: ir.Module, name: str, columns: int, bend: Callable[[Tile, Floats], Tile]) -> None:
     """Adds to `out`; a panel of the first map makes so many columns of the wide layer."""
-    write = Writer(module, name, 12)
-    norm, widening, bias, narrowing, offset, x, out, room, begin, end, channels, width = write.arguments
-    normal, wide = room.floats(), room.floats(channels * BLOCK)
-    with write.loop(end, begin, BLOCK) as start:
-        here, count = start * channels, (end - start).at_most(BLOCK)
+    write = Piece(module, name, 9)
+    norm, widening, bias, narrowing, offset, x, out, channels, width = write.arguments
+    normal, wide = write.room.floats(), write.room.floats(channels * BLOCK)
+    with write.loop(write.stop, write.begin, BLOCK) as start:
+        here, count = start * channels, (write.stop - start).at_most(BLOCK)
         normalise(write, x.floats(here), channels, count, channels, norm.floats(), normal)
         with write.loop(width, step=columns) as column, write.loop(count, step=ROWS) as row:
             panel = widening.floats(column * channels * (COLUMNS // columns))

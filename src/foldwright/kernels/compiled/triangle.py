@@ -9,6 +9,7 @@ import torch
 from llvmlite import ir
 from torch import Tensor
 
+from foldwright.kernels.compiled.jobs import Jobs, Piece
 from foldwright.kernels.compiled.packing import factors, gated
 from foldwright.kernels.compiled.tiles import (
     BLOCK,
@@ -16,7 +17,6 @@ from foldwright.kernels.compiled.tiles import (
     GATED,
     LANES,
     ROWS,
-    addresses,
     apart,
     bias_of,
     ceil_to,
@@ -35,7 +35,6 @@ from foldwright.kernels.cpu_triangle import (
     CPUTriangleMultiplicationIncoming,
     CPUTriangleMultiplicationOutgoing,
 )
-from foldwright.kernels.fast import share_out
 from foldwright.llvm import Compiled, Floats, Number, Writer
 
 DEPTH = 256  # of a product at a time: a panel stays in the first cache
@@ -68,35 +67,27 @@ class CompiledTriangleMultiplication(CPUTriangleMultiplication):
         norm = norm_numbers(self.norm)
         # Tiles reach a little beyond what there is; what they find there ends in no result.
         edges = z.new_empty(2 * channels * n * width + COLUMNS * width + BLOCK)
-        self._write_edges(z, mask, norm, edges, width)
         x = z.new_empty(channels * n * width + BLOCK)
-        multiply = _compiled().function(self.product_name)
+        jobs = Jobs()
+        self._add_edges(jobs, z, mask, norm, edges, width)
+        room, num_bytes = min(ceil_to(n, LANES), DEPTH) * COLUMNS, channels * n * width * 4
+        given = edges, x, channels, n, width
+        jobs.add(_compiled(), self.product_name, *given, total=channels, num_bytes=num_bytes, room=room)
+        self._add_output(jobs, z, norm, x, out, width)
+        jobs.run()
 
-        def product_of(some: slice) -> None:
-            room = z.new_empty(min(ceil_to(n, LANES), DEPTH) * COLUMNS)
-            multiply(*addresses(edges, x, room), some.start, some.stop, channels, n, width)
-
-        share_out(channels, channels * n * width * 4, product_of)
-        del edges
-        self._write_output(z, norm, x, out, width)
-
-    def _write_edges(self, z: Tensor, mask: Tensor, norm: Tensor, edges: Tensor, width: int) -> None:
+    def _add_edges(self, jobs: Jobs, z: Tensor, mask: Tensor, norm: Tensor, edges: Tensor, width: int) -> None:
         n, c_z = z.shape[1:]
         sides = (self.left_gate, self.right_gate), (self.left, self.right)
         gate, value = (torch.cat([side.weight for side in pair]) for pair in sides)
         gate_bias, value_bias = (torch.cat([bias_of(side) for side in pair])[:, None] for pair in sides)
         weights, biases = gated(gate, value, GATED), gated(gate_bias, value_bias, GATED)
         mask = padded(mask.reshape(-1).to(z.dtype), mask.numel() + COLUMNS, z)
-        run = _compiled().function("edges")
+        channels = 2 * self.out.in_features
+        given = z, mask, norm, weights, biases, edges, n, width, c_z, channels
+        jobs.add(_compiled(), "edges", *given, total=n, num_bytes=n * n * 2 * channels * 4, room=2 * COLUMNS * c_z)
 
-        def write(rows: slice) -> None:
-            room = z.new_zeros(2 * COLUMNS * c_z)
-            tensors = addresses(z, mask, norm, weights, biases, edges, room)
-            run(*tensors, rows.start, rows.stop, n, width, c_z, 2 * self.out.in_features)
-
-        share_out(n, n * n * 4 * self.out.in_features * 4, write)
-
-    def _write_output(self, z: Tensor, norm: Tensor, x: Tensor, out: Tensor, width: int) -> None:
+    def _add_output(self, jobs: Jobs, z: Tensor, norm: Tensor, x: Tensor, out: Tensor, width: int) -> None:
         n, c_z = z.shape[1:]
         channels = self.out.in_features
         # The scale of the normalisation goes into the weights, its offset into the bias.
@@ -105,14 +96,9 @@ class CompiledTriangleMultiplication(CPUTriangleMultiplication):
         length = ceil_to(c_z, COLUMNS)
         biases = padded(bias_of(self.gate), length, z), padded(center, length, z)
         epsilon = norm.new_tensor([self.center_norm.eps])
-        run = _compiled().function("output")
-
-        def write(rows: slice) -> None:
-            room = z.new_zeros(BLOCK * (c_z + channels) + ROWS * COLUMNS)
-            tensors = addresses(z, x, norm, epsilon, *weights, *biases, out, room)
-            run(*tensors, rows.start, rows.stop, n, width, c_z, channels)
-
-        share_out(n, n * n * 4 * c_z * 4, write)
+        given = z, x, norm, epsilon, *weights, *biases, out, n, width, c_z, channels
+        room = BLOCK * (c_z + channels) + ROWS * COLUMNS
+        jobs.add(_compiled(), "output", *given, total=n, num_bytes=n * n * 4 * c_z * 4, room=room)
 
 
 class CompiledTriangleMultiplicationOutgoing(CompiledTriangleMultiplication, CPUTriangleMultiplicationOutgoing):
@@ -139,13 +125,13 @@ def _compiled() -> Compiled:
 
 def _write_edges(module: ir.Module) -> None:
     """Rows of pairs become rows of edges, gated and masked."""
-    write = Writer(module, "edges", 13)
-    z, mask, norm, weights, biases, edges, room, begin, end, n, width, c_z, channels = write.arguments
-    panel = room.floats(c_z * COLUMNS)
-    with write.loop(end, begin) as i, write.loop(n, step=COLUMNS) as j:
+    write = Piece(module, "edges", 10)
+    z, mask, norm, weights, biases, edges, n, width, c_z, channels = write.arguments
+    normal, panel = write.room.floats(), write.room.floats(c_z * COLUMNS)
+    with write.loop(write.stop, write.begin) as i, write.loop(n, step=COLUMNS) as j:
         here = i * n + j
-        normalise(write, z.floats(here * c_z), c_z, (n - j).at_most(COLUMNS), c_z, norm.floats(), room.floats())
-        into_panel(write, room.floats(), c_z, c_z, panel)
+        normalise(write, z.floats(here * c_z), c_z, (n - j).at_most(COLUMNS), c_z, norm.floats(), normal)
+        into_panel(write, normal, c_z, c_z, panel)
         with write.loop(channels, step=GATED) as channel:
             left = weights.floats(channel * c_z * 2)
             tile = product(write, apart(left, 1), ROWS, panel, c_z)
@@ -183,10 +169,14 @@ def _incoming(
 
 def _write_product(module: ir.Module, name: str, operands: Callable[..., Left]) -> None:
     """The product of edges over the third corner, channel by channel; `operands` fills the panel with one factor."""
-    write = Writer(module, name, 8)
-    edges, x, room, begin, end, channels, n, width = write.arguments
-    size, panel = n * width, room.floats()
-    with write.loop(end, begin) as channel, write.loop(n, step=DEPTH) as first, write.loop(n, step=COLUMNS) as j:
+    write = Piece(module, name, 5)
+    edges, x, channels, n, width = write.arguments
+    size, panel = n * width, write.room.floats()
+    with (
+        write.loop(write.stop, write.begin) as channel,
+        write.loop(n, step=DEPTH) as first,
+        write.loop(n, step=COLUMNS) as j,
+    ):
         depth = (n - first).at_most(DEPTH)
         a, b = (edges + (channel + side) * size * 4 for side in (write.word(0), channels))
         left, row_step, step = operands(write, a, b, first, depth, j, width, panel)
@@ -200,15 +190,15 @@ def _write_product(module: ir.Module, name: str, operands: Callable[..., Left]) 
 
 def _write_output(module: ir.Module) -> None:
     """Normalises the product over its channels and projects it; added behind the gate that the pairs open."""
-    write = Writer(module, "output", 16)
-    z, x, norm, epsilon, gate, weight, gate_bias, bias, out, room, begin, end, n, width, c_z, channels = write.arguments
-    normal, center = room.floats(), room.floats(c_z * BLOCK)
-    opened = room.floats((c_z + channels) * BLOCK)
+    write = Piece(module, "output", 13)
+    z, x, norm, epsilon, gate, weight, gate_bias, bias, out, n, width, c_z, channels = write.arguments
+    normal, center = write.room.floats(), write.room.floats(c_z * BLOCK)
+    opened = write.room.floats((c_z + channels) * BLOCK)
 
     def put(channel: Number, at: int, value: Number) -> None:
         center[channel * BLOCK + at].store(value)
 
-    with write.loop(end, begin) as i, write.loop(n, step=BLOCK) as j:
+    with write.loop(write.stop, write.begin) as i, write.loop(n, step=BLOCK) as j:
         here, count = (i * n + j) * c_z, (n - j).at_most(BLOCK)
         normalise(write, z.floats(here), c_z, count, c_z, norm.floats(), normal)
         found = x.floats(i * width + j)
