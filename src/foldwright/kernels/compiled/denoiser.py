@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -11,20 +10,20 @@ from torch import Tensor, nn
 from foldwright.kernels.attention import ERASED
 from foldwright.kernels.compiled.attention import CompiledPairLogits
 from foldwright.kernels.compiled.jobs import Jobs
-from foldwright.kernels.compiled.panels import over_panels
-from foldwright.kernels.compiled.tiles import (
-    COLUMNS,
-    GATED,
-    ROWS,
-    bias_of,
-    ceil_to,
-    fits,
-    start_of,
+from foldwright.kernels.compiled.panel_jobs import (
+    add_gather,
+    add_map,
+    add_widened,
+    from_panels,
+    padded_mask,
+    panelled,
+    room_to_gather,
 )
+from foldwright.kernels.compiled.panels import over_panels
+from foldwright.kernels.compiled.tiles import COLUMNS, ROWS, fits
 from foldwright.kernels.cpu_denoiser import CPUDiffusionTransformer
 from foldwright.models.af3.diffusion_transformer import DiffusionTransformerBlock
-from foldwright.nn.adaptive_norm import AdaptiveLayerNorm, ConditionedTransition
-from foldwright.nn.attention import GatedAttention
+from foldwright.nn.adaptive_norm import AdaptiveLayerNorm
 
 
 class CompiledDiffusionTransformer(CompiledPairLogits, CPUDiffusionTransformer):
@@ -68,13 +67,10 @@ class _Pass:
         self.jobs = Jobs()
         self.x, self.n = x, n
         self.given, self.normal = panelled(s), panelled(nn.functional.layer_norm(s, s.shape[-1:], eps=epsilon))
-        self.erased = nn.functional.pad(erased, (0, ROWS), value=-math.inf)  # tiles reach beyond the last key
-        self.samples, self.per_sample, self.channels = x.shape[:3]
-        self.panels, self.period = self.samples * self.per_sample, self.given[..., 0, 0].numel()
-        self.inside, self.gathered = (
-            torch.empty_like(x),
-            torch.empty_like(x),
-        )  # what enters a layer, what its heads found
+        self.mask = padded_mask(erased)
+        samples, per_sample, self.channels = x.shape[:3]
+        self.panels, self.period = samples * per_sample, self.given[..., 0, 0].numel()
+        self.inside, self.gathered = torch.empty_like(x), torch.empty_like(x)  # what enters a layer; what heads found
         # Scale, shift and gate of a block's attention, and of its transition: for this block, and for the next.
         self.by, self.next_by = (x.new_empty(2, 3, self.period, self.channels, COLUMNS) for _ in range(2))
         self.scaled = torch.empty_like(torch.stack([self.given] * 2))  # `normal` as the next two layers scale it
@@ -90,24 +86,23 @@ class _Pass:
         """AF3 SI Alg. 23, one iteration; what conditions the next is found meanwhile."""
         self.by, self.next_by = self.next_by, self.by
         attention, transition = block.attention, block.transition
+        if self.room is None:
+            self.room = room_to_gather(self.jobs, attention.core, self.x, self.n)
         self._modulate(attention.norm, self.by[0])
         if following is not None:
             self._scale(following, waits=False)
-        self._gather(attention.core, bias)
+        add_gather(self.jobs, attention.core, self.inside, bias, self.mask, self.gathered, self.room)
         self._close(attention.core.out, self.gathered, self.by[0])
         if following is not None:
             self._condition(following, waits=False)
         self._modulate(transition.norm, self.by[1])
-        wide = self._widened(transition)
-        self._close(transition.contract, wide, self.by[1])
-
-    def _job(self, name: str, *arguments: Tensor | int, total: int, num_bytes: int, **how: Any) -> None:
-        self.jobs.add(over_panels(), name, *arguments, total=total, num_bytes=num_bytes, **how)
+        self.wide = add_widened(self.jobs, transition.gate, transition.expand, self.inside, self.wide)
+        self._close(transition.contract, self.wide, self.by[1])
 
     def _scale(self, block: DiffusionTransformerBlock, waits: bool) -> None:
         for layer, scaled in zip((block.attention, block.transition), self.scaled, strict=True):
             given = self.normal, layer.norm.norm.weight, scaled, self.normal.shape[2]
-            self._job("scaled", *given, total=self.period, num_bytes=scaled.nbytes, waits=waits)
+            self.jobs.add(over_panels(), "scaled", *given, total=self.period, num_bytes=scaled.nbytes, waits=waits)
             waits = False
 
     def _condition(self, block: DiffusionTransformerBlock, waits: bool) -> None:
@@ -115,60 +110,16 @@ class _Pass:
         for layer, scaled, found in zip((block.attention, block.transition), self.scaled, self.next_by, strict=True):
             maps = layer.norm.scale, layer.norm.shift, layer.output_gate.gate
             ways = ("opened", scaled), ("mapped", scaled), ("opened", self.given)
-            for linear, (name, right), out in zip(maps, ways, found, strict=True):
-                given = right, linear.weight, bias_of(linear), out, self.channels, right.shape[-2], self.period
-                self._job(name, *given, total=self.channels, num_bytes=linear.weight.nbytes, unit=ROWS, waits=waits)
+            for linear, (way, given), out in zip(maps, ways, found, strict=True):
+                add_map(self.jobs, linear, given, out, way, waits)
                 waits = False
 
     def _modulate(self, norm: AdaptiveLayerNorm, by: Tensor) -> None:
         epsilon = self.x.new_tensor([norm.norm.eps])
         given = self.x, by[0], by[1], epsilon, self.inside, self.period, self.channels
-        self._job("modulated", *given, total=self.panels, num_bytes=self.x.nbytes)
-
-    def _gather(self, core: GatedAttention, bias: Tensor) -> None:
-        """AF3 SI Alg. 24, with logits' bias [h n n]."""
-        assert core.gate is not None
-        bias, n, width = _by_keys(bias), self.n, self.channels // core.heads
-        maps = core.query, core.key, core.value, core.gate
-        factor = self.x.new_tensor([math.log2(math.e), width**-0.5])
-        tensors = self.inside, *(each.weight for each in maps), bias_of(core.query), factor, self.erased, self.gathered
-        if self.room is None:
-            self.room = self.jobs.room(4 * (width + ROWS) * self.per_sample * COLUMNS + COLUMNS * (n + ROWS))
-        self.jobs.keep(bias)
-        sizes = self.samples, self.per_sample, n, self.channels, width, bias.stride(0), bias.stride(1)
-        much = 4 * core.query.weight.nbytes * self.samples
-        total = core.heads * self.samples
-        self._job("gather", start_of(bias), *tensors, *sizes, total=total, num_bytes=much, room=self.room)
-
-    def _widened(self, layer: ConditionedTransition) -> Tensor:
-        """AF3 SI Alg. 25 line 2."""
-        width = layer.gate.out_features
-        if self.wide is None:
-            self.wide = self.x.new_empty(self.panels, width, COLUMNS)
-        given = self.inside, layer.gate.weight, layer.expand.weight, self.wide, width, self.channels, self.panels
-        self._job("widened", *given, total=width, num_bytes=2 * layer.gate.weight.nbytes, unit=GATED)
-        return self.wide
+        self.jobs.add(over_panels(), "modulated", *given, total=self.panels, num_bytes=self.x.nbytes)
 
     def _close(self, linear: nn.Linear, x: Tensor, by: Tensor) -> None:
+        size = linear.weight.nbytes
         given = x, linear.weight, by[2], self.x, self.channels, linear.in_features, self.panels, self.period
-        self._job("closed", *given, total=self.channels, num_bytes=linear.weight.nbytes, unit=ROWS)
-
-
-def panelled(x: Tensor) -> Tensor:
-    """x [samples n c] as panels [samples panels c COLUMNS] of its positions, with zeros for those behind the last."""
-    full = nn.functional.pad(x, (0, 0, 0, -x.shape[1] % COLUMNS))
-    return full.unflatten(1, (-1, COLUMNS)).transpose(2, 3).contiguous()
-
-
-def from_panels(x: Tensor, n: int) -> Tensor:
-    """The reverse."""
-    return x.transpose(2, 3).flatten(1, 2)[:, :n].contiguous()
-
-
-def _by_keys(bias: Tensor) -> Tensor:
-    """Logits [h n n] as [h keys queries], queries side by side in whole panels, as `prepare` leaves them."""
-    turned = bias.transpose(-1, -2)
-    n = bias.shape[-1]
-    if turned.stride(-1) == 1 and turned.stride(-2) >= ceil_to(n, COLUMNS):
-        return turned
-    return nn.functional.pad(turned, (0, -n % COLUMNS)).contiguous()
+        self.jobs.add(over_panels(), "closed", *given, total=self.channels, num_bytes=size, unit=ROWS)

@@ -1,11 +1,7 @@
-"""Layers that pairs guide, with what the pairs say compiled."""
+"""Rows of alignments that pairs guide, with what the pairs say compiled."""
 
 from foldwright.kernels.compiled.attention import CompiledPairLogits
-from foldwright.kernels.cpu_tokens import CPUAttentionPairBias, CPUMSAPairWeightedAveraging
-
-
-class CompiledAttentionPairBias(CompiledPairLogits, CPUAttentionPairBias):
-    """AF3 SI Alg. 24 without conditioning."""
+from foldwright.kernels.cpu_tokens import CPUMSAPairWeightedAveraging
 
 
 class CompiledMSAPairWeightedAveraging(CompiledPairLogits, CPUMSAPairWeightedAveraging):

@@ -10,10 +10,8 @@ from foldwright.kernels.compiled.attention import (
     CompiledTriangleAttentionStartingNode,
 )
 from foldwright.kernels.compiled.denoiser import CompiledDiffusionTransformer
-from foldwright.kernels.compiled.guided import (
-    CompiledAttentionPairBias,
-    CompiledMSAPairWeightedAveraging,
-)
+from foldwright.kernels.compiled.guided import CompiledMSAPairWeightedAveraging
+from foldwright.kernels.compiled.tokens import CompiledAttentionPairBias
 from foldwright.kernels.compiled.transition import CompiledSwiGLUTransition, CompiledTransition
 from foldwright.kernels.compiled.triangle import (
     CompiledTriangleMultiplicationIncoming,

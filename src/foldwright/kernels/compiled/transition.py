@@ -9,6 +9,7 @@ import torch
 from llvmlite import ir
 from torch import Tensor
 
+from foldwright.kernels.columns import are_few
 from foldwright.kernels.compiled.jobs import Piece, run
 from foldwright.kernels.compiled.packing import factors, gated
 from foldwright.kernels.compiled.tiles import (
@@ -29,6 +30,7 @@ from foldwright.kernels.compiled.tiles import (
     sigmoid,
     vectors,
 )
+from foldwright.kernels.compiled.tokens import widened_few
 from foldwright.kernels.cpu_rows import CPUSwiGLUTransition, CPUTransition
 from foldwright.kernels.fast import AddsInPlace
 from foldwright.llvm import Compiled, Floats
@@ -93,6 +95,13 @@ class CompiledSwiGLUTransition(CompiledPositions, CPUSwiGLUTransition):
     """AF3 SI Alg. 11, a block of positions at a time."""
 
     name = "gated"
+
+    def _add(self, x: Tensor, out: Tensor) -> None:
+        rows = x.view(-1, x.shape[-1])
+        if are_few(len(rows)):
+            out.add_(widened_few(self, rows).view(x.shape))
+        else:
+            super()._add(x, out)
 
     def widening(self) -> tuple[Tensor, Tensor]:
         """Panels of gates beside values."""
