@@ -37,11 +37,15 @@ from foldwright.kernels.cpu_triangle import (
 )
 from foldwright.llvm import Compiled, Floats, Number, Writer
 
+GAP = COLUMNS  # floats behind each channel
 DEPTH = 256  # of a product at a time: a panel stays in the first cache
 
 
 class CompiledTriangleMultiplication(CPUTriangleMultiplication):
-    """Both directions. Edges lie channels first, [c n width], rows padded to whole panels."""
+    """Both directions. Edges lie channels first, [c n width], rows padded to whole panels, a gap behind each channel.
+
+    Without it channels of 128 or 256 tokens would lie a power of two apart, and so in a few lines of every cache.
+    """
 
     product_name: str
 
@@ -66,8 +70,8 @@ class CompiledTriangleMultiplication(CPUTriangleMultiplication):
         width = ceil_to(n, COLUMNS)
         norm = norm_numbers(self.norm)
         # Tiles reach a little beyond what there is; what they find there ends in no result.
-        edges = z.new_empty(2 * channels * n * width + COLUMNS * width + BLOCK)
-        x = z.new_empty(channels * n * width + BLOCK)
+        edges = z.new_empty(2 * channels * (n * width + GAP) + COLUMNS * width + BLOCK)
+        x = z.new_empty(channels * (n * width + GAP) + BLOCK)
         jobs = Jobs()
         self._add_edges(jobs, z, mask, norm, edges, width)
         room, num_bytes = min(ceil_to(n, LANES), DEPTH) * COLUMNS, channels * n * width * 4
@@ -142,7 +146,7 @@ def _write_edges(module: ir.Module) -> None:
                         at = LANES * half
                         gate, value = tile[row][half] + offsets[0], tile[row + GATED][half] + offsets[1]
                         edge = sigmoid(gate) * value * mask.floats(here + at).load(LANES)
-                        edges.floats(((channel + row) * n + i) * width + j + at).store(edge)
+                        edges.floats((channel + row) * (n * width + GAP) + i * width + j + at).store(edge)
     write.end()
 
 
@@ -171,7 +175,7 @@ def _write_product(module: ir.Module, name: str, operands: Callable[..., Left]) 
     """The product of edges over the third corner, channel by channel; `operands` fills the panel with one factor."""
     write = Piece(module, name, 5)
     edges, x, channels, n, width = write.arguments
-    size, panel = n * width, write.room.floats()
+    size, panel = n * width + GAP, write.room.floats()
     with (
         write.loop(write.stop, write.begin) as channel,
         write.loop(n, step=DEPTH) as first,
@@ -202,7 +206,7 @@ def _write_output(module: ir.Module) -> None:
         here, count = (i * n + j) * c_z, (n - j).at_most(BLOCK)
         normalise(write, z.floats(here), c_z, count, c_z, norm.floats(), normal)
         found = x.floats(i * width + j)
-        standardise(write, found, n * width, channels, epsilon.floats().load(), BLOCK, put)
+        standardise(write, found, n * width + GAP, channels, epsilon.floats().load(), BLOCK, put)
         with write.loop(c_z, step=COLUMNS) as column, write.loop(count, step=ROWS) as row:
             tile = product(write, apart(normal[row * c_z], c_z), 1, gate.floats(column * c_z), c_z)
             for r, halves in enumerate(tile):
