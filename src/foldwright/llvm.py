@@ -219,8 +219,7 @@ class Words(_Memory):
     def take(self, number: int = 1) -> Number:
         """What stands there, to which the number is added before another thread sees it."""
         build = self.address.build
-        number = ir.Constant(WORD, number)
-        return Number(build, build.atomic_rmw("add", self._pointer(), number, "seq_cst"))
+        return Number(build, build.atomic_rmw("add", self._pointer(), ir.Constant(WORD, number), "seq_cst"))
 
     def look(self) -> Number:
         """What stands there now; all that the thread wrote that put it there is seen from here on."""
@@ -350,8 +349,9 @@ class Compiled:
             self._engine = binding.create_mcjit_compiler(self.code, self.target)
             self._engine.finalize_object()
             _COMPILED.append(self)
-        written = (function for function in module.functions if not function.is_declaration)
-        self._functions = {function.name: self._found(function.name, len(function.args)) for function in written}
+        written = [function for function in module.functions if not function.is_declaration]
+        self._addresses = {each.name: int(self._engine.get_function_address(each.name)) for each in written}
+        self._functions = {each.name: _callable(self._addresses[each.name], len(each.args)) for each in written}
 
     def function(self, name: str) -> Callable[..., None]:
         """One of them, to be called with integers."""
@@ -359,10 +359,11 @@ class Compiled:
 
     def address(self, name: str) -> int:
         """Where one of them begins."""
-        return int(self._engine.get_function_address(name))
+        return self._addresses[name]
 
-    def _found(self, name: str, num_arguments: int) -> Callable[..., None]:
-        return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * num_arguments)(self.address(name))
+
+def _callable(address: int, num_arguments: int) -> Callable[..., None]:
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * num_arguments)(address)
 
 
 def _called(
