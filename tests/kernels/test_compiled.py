@@ -190,7 +190,7 @@ def test_large_numbers_neither_overflow_nor_vanish(kernel):
 def test_channels_that_are_no_whole_vectors_run_as_before(calls):
     for layer, kernel in compiled_layers().items():
         sizes = [size - 4 if size in (16, 32) else size for size in CASES[layer].sizes]
-        if layer is DiffusionTransformer:
+        if not all(isinstance(size, int) for size in sizes):  # those of a configuration
             continue
         module = randomised(layer(*sizes))
         fast = deepcopy(module)

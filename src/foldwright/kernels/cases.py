@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -10,8 +11,9 @@ from torch import Tensor, nn
 
 from foldwright.features.af3.batch import AtomLayout, Gather, Tokens
 from foldwright.models.af2.templates import TemplatePointwiseAttention
-from foldwright.models.af3.atom_transformer import WindowAttention
-from foldwright.models.af3.config import Diffusion
+from foldwright.models.af3.atom_layout import gathered
+from foldwright.models.af3.atom_transformer import AtomTransformer, AtomWindows, PaperAtomTransformer, WindowAttention
+from foldwright.models.af3.config import AtomAttention, Diffusion
 from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning
 from foldwright.models.af3.diffusion_transformer import ConditionedAttention, DiffusionTransformer
 from foldwright.nn.adaptive_norm import AdaptiveLayerNorm, ConditionedTransition
@@ -135,6 +137,22 @@ def _layout(device: torch.device) -> AtomLayout:
     )
 
 
+def _atoms(mask: Callable[..., Tensor]) -> tuple[Tensor, ...]:
+    c, pair = torch.randn(N, 32, C_M), torch.randn(N, 32, 128, C_Z)
+    return torch.randn(N, 32, C_M), c, pair, mask(N, 32)
+
+
+def _among_atoms(layer: AtomTransformer, q: Tensor, c: Tensor, pair: Tensor, mask: Tensor) -> Tensor:
+    """Real atoms, which see real ones alone: what is masked has logits that float32 would round."""
+    places = torch.arange(128, device=q.device) + 32 * torch.arange(len(q), device=q.device)[:, None] - 48
+    is_real = gathered(mask.reshape(-1, 1), Gather(indices=places, mask=places == places)).squeeze(-1) > 0
+    layout = replace(_layout(q.device), keys=Gather(indices=places, mask=is_real))
+    windows = AtomWindows(layout=layout, mask=mask, single=c, pair=pair)
+    return layer(q, layer.prepare(windows), layout) * mask[..., None]
+
+
+ATOMS = AtomAttention(num_blocks=2, heads=2, c_atom=C_M, c_atom_pair=C_Z)
+
 CASES: dict[type[nn.Module], Case] = {
     GatedAttention: Case((C_M, C_M, 8, 2, C_M), _core, ({"query_bias": True, "bias": False},)),
     MSARowAttentionWithPairBias: Case((C_M, C_Z, 16, 2), _row),
@@ -168,6 +186,8 @@ CASES: dict[type[nn.Module], Case] = {
     WindowAttention: Case(
         (C_M, 2), _windows, run=lambda layer, q, c, bias: layer(q, layer.condition(c), bias, _layout(q.device))
     ),
+    AtomTransformer: Case((ATOMS,), _atoms, run=_among_atoms),
+    PaperAtomTransformer: Case((ATOMS,), _atoms, run=_among_atoms),
     DiffusionConditioning: Case((Diffusion(c_noise=8), C_Z, C_Z, C_Z), _pair_alone, run=_whole_conditioning),
 }
 

@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from foldwright.kernels.compiled.atoms import CompiledAtomTransformer, CompiledPaperAtomTransformer
 from foldwright.kernels.compiled.attention import (
     CompiledMSAColumnAttention,
     CompiledMSARowAttention,
@@ -18,6 +19,7 @@ from foldwright.kernels.compiled.triangle import (
     CompiledTriangleMultiplicationOutgoing,
 )
 from foldwright.kernels.fast import Fast
+from foldwright.models.af3.atom_transformer import AtomTransformer, PaperAtomTransformer
 from foldwright.models.af3.diffusion_transformer import DiffusionTransformer
 from foldwright.nn.attention_pair_bias import AttentionPairBias
 from foldwright.nn.msa_attention import MSAColumnAttention, MSARowAttentionWithPairBias
@@ -44,4 +46,6 @@ COMPILED: dict[type[nn.Module], type[Fast]] = {
     AttentionPairBias: CompiledAttentionPairBias,
     MSAPairWeightedAveraging: CompiledMSAPairWeightedAveraging,
     DiffusionTransformer: CompiledDiffusionTransformer,
+    AtomTransformer: CompiledAtomTransformer,
+    PaperAtomTransformer: CompiledPaperAtomTransformer,
 }
