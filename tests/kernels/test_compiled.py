@@ -9,6 +9,7 @@ import torch
 
 pytest.importorskip("llvmlite")
 
+from foldwright.kernels import columns
 from foldwright.kernels.cases import CASES, applied, example, forms
 from foldwright.kernels.checking import poison
 from foldwright.kernels.compiled import compiled_layers, panels, tiles
@@ -126,9 +127,24 @@ def test_products_deeper_than_a_panel_are_summed(kernel):
     assert_close(applied(fast, inputs), applied(layer, [x.double() for x in inputs]))
 
 
+@pytest.fixture
+def many(monkeypatch):
+    """No number of rows counts as few."""
+    monkeypatch.setattr(columns, "FEW", 0)
+
+
+@pytest.mark.parametrize("n", [1, 5, 6, 7, 16, 33])
+@torch.inference_mode()
+def test_few_rows_are_widened_as_many_are(many, n):
+    layer, fast, (x,) = both(compiled_layers()[SwiGLUTransition], {}, n)
+    expected = layer(x.double())
+    assert_close(fast(x), expected)
+    assert_close(fast.add_to(x.clone()), x.double() + expected)
+
+
 @pytest.mark.parametrize("layer", [Transition, SwiGLUTransition])
 @torch.inference_mode()
-def test_transitions_wider_than_a_panel_is_deep_are_summed(layer):
+def test_transitions_wider_than_a_panel_is_deep_are_summed(layer, many):
     module, x = randomised(layer(80)), torch.randn(5, 11, 80)
     fast = deepcopy(module)
     become(fast, compiled_layers()[layer])
