@@ -18,7 +18,7 @@ from foldwright.models.af3.atom_transformer import AtomTransformer, AtomWindows,
 from foldwright.models.af3.config import AtomAttention
 
 CPU = torch.device("cpu")
-SIZES = AtomAttention(num_blocks=3, heads=2, c_atom=24, c_atom_pair=8, transition_factor=3)
+SIZES = AtomAttention(num_blocks=3, heads=2, c_atom=32, c_atom_pair=8, transition_factor=3)
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +104,7 @@ def error(found, expected):
 @torch.inference_mode()
 def test_windows_equal_the_textbook(kind, num_windows, jobs, threads):
     layer, fast = both(kind)
-    windows, q = conditioned(num_windows), torch.randn(num_windows, 32, 24)
+    windows, q = conditioned(num_windows), torch.randn(num_windows, 32, 32)
     given, before = fast.prepare(windows), q.clone()
     poison(CPU)
     found = fast(q, given, windows.layout)
@@ -128,7 +128,7 @@ def test_samples_equal_the_textbook(num_windows, is_own, jobs, threads):
         given = fast.prepare(replace(windows, layout=replace(windows.layout, keys=keys)))
     else:
         given = fast.prepare(windows)
-    q = torch.randn(3, num_windows, 32, 24)
+    q = torch.randn(3, num_windows, 32, 32)
     poison(CPU)
     found = fast(q, given, windows.layout)
     assert jobs
@@ -140,11 +140,11 @@ def test_samples_equal_the_textbook(num_windows, is_own, jobs, threads):
 @torch.inference_mode()
 def test_conditions_of_some_samples_and_of_all_may_be_mixed(jobs):
     layer, fast = both()
-    windows, q = conditioned(4), torch.randn(3, 4, 32, 24)
+    windows, q = conditioned(4), torch.randn(3, 4, 32, 32)
     given = list(fast.prepare(windows))
     given[0] = given[0]._replace(bias=given[0].bias + torch.randn(3, 1, 1, 1, 1))
-    given[1] = given[1]._replace(transition=given[1].transition._replace(gate=torch.rand(1, 4, 32, 24)))
-    given[2] = given[2]._replace(transition=given[2].transition._replace(gate=torch.rand(3, 4, 32, 24)))
+    given[1] = given[1]._replace(transition=given[1].transition._replace(gate=torch.rand(1, 4, 32, 32)))
+    given[2] = given[2]._replace(transition=given[2].transition._replace(gate=torch.rand(3, 4, 32, 32)))
     found = fast(q, tuple(given), windows.layout)
     assert error(found, layer(q.double(), doubled(tuple(given)), windows.layout)) < 2e-6
     assert jobs
@@ -154,7 +154,7 @@ def test_conditions_of_some_samples_and_of_all_may_be_mixed(jobs):
 def test_any_layout_in_memory_is_read(jobs):
     layer, fast = both()
     windows = conditioned(3)
-    q = torch.randn(3, 24, 64).mT[:, ::2]
+    q = torch.randn(3, 32, 64).mT[:, ::2]
     given = layer.float().prepare(windows)  # not side by side
     assert not q.is_contiguous()
     found = fast(q, given, windows.layout)
@@ -172,7 +172,7 @@ def test_masked_atoms_are_seen_as_in_the_textbook():
     """Logits of masked queries are 1e9, which absorbs what float32 would add: real atoms are compared."""
     for kind in (AtomTransformer, PaperAtomTransformer):
         layer, fast = both(kind)
-        windows, q = conditioned(4), torch.randn(2, 4, 32, 24)
+        windows, q = conditioned(4), torch.randn(2, 4, 32, 32)
         windows.mask.copy_((torch.rand(4, 32) > 0.4).float())
         windows.layout.keys.mask[:] &= windows.mask.flatten()[windows.layout.keys.indices.clamp(max=127)] > 0
         real = windows.mask > 0
@@ -187,7 +187,7 @@ def test_fewer_atoms_than_keys_equal_the_textbook_in_single_precision():
     """One window of 11 atoms looks at all of its slots; what masked ones hold reaches real ones as released."""
     layer, fast = both()
     keys = Gather(indices=torch.arange(-48, 80)[None], mask=(torch.arange(-48, 80) % 64 < 32)[None])
-    windows, q = conditioned(1, layout=replace(scattered(1), keys=keys)), torch.randn(1, 32, 24)
+    windows, q = conditioned(1, layout=replace(scattered(1), keys=keys)), torch.randn(1, 32, 32)
     windows.mask[:, 11:] = 0
     found = fast(q, fast.prepare(windows), windows.layout)
     layer.float()
@@ -203,24 +203,30 @@ def test_what_is_no_number_stays_so_and_stays_near():
     _, fast = both()
     near = torch.arange(128) + 32 * torch.arange(12)[:, None] - 48
     keys = Gather(indices=near, mask=(near >= 0) & (near < 12 * 32))
-    windows, q = conditioned(12, layout=replace(scattered(12), keys=keys)), torch.randn(12, 32, 24)
+    windows, q = conditioned(12, layout=replace(scattered(12), keys=keys)), torch.randn(12, 32, 32)
     q[1, 5, 3] = float("nan")
     found = fast(q, fast.prepare(windows), windows.layout)
     assert found[:3].isnan().all()
     assert not found[-2:].isnan().any()
 
 
+@pytest.mark.parametrize("c_atom", [8, 20])  # heads of 4 channels are less than a tile, 20 channels no whole vectors
 @torch.inference_mode()
-def test_sizes_that_do_not_fit_run_as_the_textbook(jobs):
-    sizes = replace(SIZES, c_atom=8)  # heads of 4 channels are less than a tile
+def test_sizes_that_do_not_fit_run_as_the_textbook(c_atom, jobs):
+    sizes = replace(SIZES, c_atom=c_atom)
     layer, fast = both(sizes=sizes)
-    windows, q = conditioned(2, sizes=sizes), torch.randn(2, 32, 8)
+    windows, q = conditioned(2, sizes=sizes), torch.randn(2, 32, c_atom)
     given = fast.prepare(windows)
     assert error(fast(q, given, windows.layout), layer(q.double(), doubled(given), windows.layout)) < 2e-6
-    double = deepcopy(fast).double()
-    torch.testing.assert_close(
-        double(q.double(), doubled(given), windows.layout), layer(q.double(), doubled(given), windows.layout)
-    )
+    assert not jobs
+
+
+@torch.inference_mode()
+def test_other_types_than_single_precision_run_as_the_textbook(jobs):
+    layer, fast = both()
+    windows, q = conditioned(2), torch.randn(2, 32, 32).double()
+    given = doubled(fast.prepare(windows))
+    torch.testing.assert_close(fast.double()(q, given, windows.layout), layer(q, given, windows.layout))
     assert not jobs
 
 
@@ -230,7 +236,7 @@ def test_complexes_in_a_batch_run_as_the_textbook(jobs):
     windows = conditioned(2, 3)
     keys = windows.layout.keys
     keys = Gather(indices=torch.stack([keys.indices.roll(i, 0) for i in range(3)]), mask=keys.mask.expand(3, -1, -1))
-    windows, q = replace(windows, layout=replace(windows.layout, keys=keys)), torch.randn(3, 2, 32, 24)
+    windows, q = replace(windows, layout=replace(windows.layout, keys=keys)), torch.randn(3, 2, 32, 32)
     given = fast.prepare(windows)
     assert error(fast(q, given, windows.layout), layer(q.double(), doubled(given), windows.layout)) < 2e-6
     assert not jobs
@@ -238,7 +244,7 @@ def test_complexes_in_a_batch_run_as_the_textbook(jobs):
 
 def test_gradients_pass_through_the_textbook(jobs):
     _, fast = both()
-    windows, q = conditioned(2), torch.randn(2, 32, 24)
+    windows, q = conditioned(2), torch.randn(2, 32, 32)
     fast(q, fast.prepare(windows), windows.layout).square().sum().backward()
     assert all(parameter.grad is not None for parameter in fast.parameters())
     assert not jobs
@@ -250,7 +256,7 @@ def test_it_is_installed_in_an_encoder(jobs):
         AtomAttentionEncoder(SIZES, 16, transformer=PaperAtomTransformer), plan("cpu", 50, training=False)
     )
     assert isinstance(encoder.transformer, atoms.CompiledPaperAtomTransformer)
-    windows, q = conditioned(2), torch.randn(2, 32, 24)
+    windows, q = conditioned(2), torch.randn(2, 32, 32)
     encoder.attend(q, windows, encoder.transformer.prepare(windows))
     assert jobs
 

@@ -29,8 +29,10 @@ from foldwright.kernels.compiled.tiles import (
     product,
     sigmoid,
     standardise,
+    transpose,
 )
 from foldwright.kernels.fast import Fast
+from foldwright.kernels.spread import team
 from foldwright.llvm import Compiled, Floats, Number, Some, Words
 from foldwright.models.af3.atom_transformer import (
     AtomTransformer,
@@ -63,17 +65,19 @@ class CompiledAtomTransformer(Fast, AtomTransformer):
     def forward(self, q: Tensor, given: tuple[PreparedBlock, ...], layout: AtomLayout) -> Tensor:
         if torch.is_grad_enabled() or not self.is_compiled(q, given, layout):
             return super().forward(q, given, layout)
-        passing = _Pass(q, layout.keys)
-        for block, of_block in zip(cast(list[AtomTransformerBlock], list(self.blocks)), given, strict=True):
-            passing.add(block, of_block)
-        passing.jobs.run()
-        return passing.x.mT.contiguous().view(q.shape)
+        with team():
+            passing = _Pass(q, layout.keys)
+            for block, of_block in zip(cast(list[AtomTransformerBlock], list(self.blocks)), given, strict=True):
+                passing.add(block, of_block)
+            return passing.end().view(q.shape)
 
     def is_compiled(self, q: Tensor, given: tuple[PreparedBlock, ...], layout: AtomLayout) -> bool:
         """Whether it runs as compiled: in single precision, samples of one complex, enough channels for a tile."""
         places, (num_windows, num_queries, channels) = layout.keys.indices, q.shape[-3:]
         is_plain = self.product_dtype is None and q.dim() in (3, 4) and places.shape[:-1] == (num_windows,)
-        is_whole = num_queries == QUERIES and min(channels // self.heads, places.shape[-1]) >= ROWS
+        is_whole = (
+            num_queries == QUERIES and min(channels // self.heads, places.shape[-1]) >= ROWS and channels % LANES == 0
+        )
         leading = (torch.Size(), torch.Size([1]), q.shape[:-3]) if q.dim() == 4 else (torch.Size(),)
         tensors = [x for of_block in given for x in _tensors(of_block)]
         is_single = all(x.dtype == torch.float32 for x in (q, *(x for x, _ in tensors)))
@@ -108,16 +112,16 @@ class _Pass:
 
     def __init__(self, q: Tensor, keys: Gather):
         self.jobs = Jobs()
-        self.x = q.reshape(-1, *q.shape[-3:]).mT.contiguous()
-        self.samples, self.windows, self.channels = self.x.shape[:3]
+        self.given = q.reshape(-1, *q.shape[-3:]).contiguous()
+        self.samples, self.windows, _, self.channels = self.given.shape
+        self.x = self.given.new_empty(self.samples, self.windows, self.channels, QUERIES)
         num_atoms, rows = self.windows * QUERIES, self.channels + 2 * COLUMNS
-        self.keys, self.values = (
-            self.x.new_empty(self.samples, num_atoms // COLUMNS + 1, rows, COLUMNS) for _ in range(2)
-        )
-        self.keys[:, -1], self.values[:, -1] = 0, 0
+        self.keys, self.values = found = self.x.new_empty(2, self.samples, num_atoms // COLUMNS + 1, rows, COLUMNS)
+        found[:, :, -1] = 0
         self.places = _places(keys, num_atoms, rows)
         self.jobs.keep(self.places)
         self.sizes = self.samples, self.windows, self.channels, rows
+        self._job("turned", 0, self.given, self.x, QUERIES, self.channels)
 
     def add(self, block: AtomTransformerBlock, given: PreparedBlock) -> None:
         """AF3 SI Alg. 23, one iteration."""
@@ -135,16 +139,24 @@ class _Pass:
         room = 4 * self.channels + num_keys + wide
         self._job("attended", room, *common, scale, shift, gate, by, onto, passing, *weights, *seen)
 
+    def end(self) -> Tensor:
+        """The atoms after all blocks."""
+        out = torch.empty_like(self.given)
+        self._job("turned", 0, self.x, out, self.channels, QUERIES)
+        self.jobs.run()
+        return out
+
     def _side_by_side(self, given: PreparedBlock) -> tuple[int, list[Tensor]]:
         """Whether samples have conditions of their own, and all that a block needs with queries side by side."""
         tensors = list(_tensors(given))
         is_own = any(x.shape[:-axes].numel() > 1 for x, axes in tensors)
-        leading = (self.samples,) if is_own else ()
+        leading = self.given.shape[:1] if is_own else torch.Size()
         found = []
         for x, axes in tensors:
-            inner = (self.windows, *x.shape[1 - axes : -2], QUERIES, x.shape[-1])
-            x = x if is_own else x.reshape(x.shape[-axes:])
-            found.append(x.expand(*leading, *inner).mT.contiguous())
+            shape = leading + self.given.shape[1:] if axes == 3 else (*leading, self.windows, *x.shape[-3:])
+            if x.shape != shape:
+                x = (x if is_own else x.reshape(x.shape[-axes:])).expand(shape)
+            found.append(x.mT.contiguous())
         return int(is_own), found
 
     def _job(self, name: str, room: int, *arguments: Tensor | int) -> None:
@@ -164,6 +176,7 @@ def _places(keys: Gather, num_atoms: int, rows: int) -> Tensor:
 @cache
 def _compiled() -> Compiled:
     module = ir.Module()
+    _write_turned(module)
     _write_projected(module)
     _write_attended(module)
     return Compiled(module)
@@ -245,6 +258,19 @@ def _put(place: Floats, halves: Sequence[Number]) -> None:
     """A row of a panel."""
     for at, value in zip(HALVES, halves, strict=True):
         place[at].store(value)
+
+
+def _write_turned(module: ir.Module) -> None:
+    """Windows with rows and columns exchanged."""
+    write = Piece(module, "turned", 4)
+    x, out, rows, columns = write.arguments
+    with write.loop(write.stop, write.begin) as one:
+        begin, end = (y.floats(one * rows * columns) for y in (x, out))
+        with write.loop(rows, step=LANES) as row, write.loop(columns, step=LANES) as column:
+            square = [begin[(row + r) * columns + column].load(LANES) for r in range(LANES)]
+            for c, turned in enumerate(transpose(square)):
+                end[(column + c) * rows + row].store(turned)
+    write.end()
 
 
 def _write_projected(module: ir.Module) -> None:
