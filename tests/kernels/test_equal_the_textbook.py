@@ -12,7 +12,7 @@ from foldwright.kernels.installing import reference
 from foldwright.kernels.low_precision import LowPrecisionLinear
 from foldwright.kernels.planning import CHUNKED, CPU_INFERENCE, CPU_TRAINING, DIFFERENTIABLE
 from foldwright.models.af3.atom_transformer import WindowAttention
-from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning
+from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning, PaperDiffusionConditioning
 from foldwright.models.af3.diffusion_transformer import ConditionedAttention, DiffusionTransformer
 from foldwright.nn.adaptive_norm import AdaptiveLayerNorm, ConditionedTransition
 from foldwright.nn.relative_position import PaperTokenRelativePosition, TokenRelativePosition
@@ -31,6 +31,7 @@ MASKLESS = (
     PaperTokenRelativePosition,
     TokenRelativePosition,
     DiffusionConditioning,
+    PaperDiffusionConditioning,
     WindowAttention,  # its mask is part of the bias
 )
 WITH_GRADIENTS = [(kernel, form) for kernel, form in FORMS if not kernel.is_inference_only]

@@ -14,7 +14,7 @@ from foldwright.models.af2.templates import TemplatePointwiseAttention
 from foldwright.models.af3.atom_layout import gathered
 from foldwright.models.af3.atom_transformer import AtomTransformer, AtomWindows, PaperAtomTransformer, WindowAttention
 from foldwright.models.af3.config import AtomAttention, Diffusion
-from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning
+from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning, PaperDiffusionConditioning
 from foldwright.models.af3.diffusion_transformer import ConditionedAttention, DiffusionTransformer
 from foldwright.nn.adaptive_norm import AdaptiveLayerNorm, ConditionedTransition
 from foldwright.nn.attention import MASKED, GatedAttention
@@ -189,6 +189,7 @@ CASES: dict[type[nn.Module], Case] = {
     AtomTransformer: Case((ATOMS,), _atoms, run=_among_atoms),
     PaperAtomTransformer: Case((ATOMS,), _atoms, run=_among_atoms),
     DiffusionConditioning: Case((Diffusion(c_noise=8), C_Z, C_Z, C_Z), _pair_alone, run=_whole_conditioning),
+    PaperDiffusionConditioning: Case((Diffusion(c_noise=8), C_Z, C_Z, C_Z), _pair_alone, run=_whole_conditioning),
 }
 
 

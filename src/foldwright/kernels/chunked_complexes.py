@@ -5,7 +5,7 @@ from torch import Tensor
 from foldwright.features.af3.batch import Tokens
 from foldwright.kernels.fast import Fast, joined
 from foldwright.models.af3.atom_transformer import WindowAttention
-from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning
+from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning, PaperDiffusionConditioning
 from foldwright.nn.adaptive_norm import ConditionedTransition
 from foldwright.nn.attention_pair_bias import AttentionPairBias
 from foldwright.nn.pair_weighted_averaging import MSAPairWeightedAveraging
@@ -90,3 +90,7 @@ class ChunkedDiffusionConditioning(Fast, DiffusionConditioning):
         size = z.shape[-3]
         some = self.pieces(size, 4 * z[..., 0, :, :].nbytes)
         return joined(lambda i: self.rows(z[..., i, :, :], tokens, i), some, -3, size)
+
+
+class ChunkedPaperDiffusionConditioning(ChunkedDiffusionConditioning, PaperDiffusionConditioning):
+    """The paper's form, in pieces."""

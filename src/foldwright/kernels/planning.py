@@ -28,6 +28,7 @@ from foldwright.kernels.chunked_complexes import (
     ChunkedConditionedTransition,
     ChunkedDiffusionConditioning,
     ChunkedMSAPairWeightedAveraging,
+    ChunkedPaperDiffusionConditioning,
     ChunkedPaperTokenRelativePosition,
     ChunkedSwiGLUTransition,
     ChunkedTokenRelativePosition,
@@ -74,7 +75,7 @@ from foldwright.models.af2.templates import TemplatePointwiseAttention
 from foldwright.models.af3.atom_transformer import WindowAttention
 from foldwright.models.af3.confidence_head import ConfidenceHead
 from foldwright.models.af3.diffusion import DiffusionModule
-from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning
+from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning, PaperDiffusionConditioning
 from foldwright.models.af3.diffusion_transformer import ConditionedAttention, DiffusionTransformer
 from foldwright.nn.adaptive_norm import AdaptiveLayerNorm, ConditionedTransition
 from foldwright.nn.attention import GatedAttention
@@ -116,6 +117,7 @@ CHUNKED: Table = {
     TokenRelativePosition: ChunkedTokenRelativePosition,
     PaperTokenRelativePosition: ChunkedPaperTokenRelativePosition,
     DiffusionConditioning: ChunkedDiffusionConditioning,
+    PaperDiffusionConditioning: ChunkedPaperDiffusionConditioning,
     ConditionedTransition: ChunkedConditionedTransition,
     WindowAttention: ChunkedWindowAttention,
 }
@@ -137,6 +139,7 @@ CPU_INFERENCE: Table = {
     TokenRelativePosition: ChunkedTokenRelativePosition,
     PaperTokenRelativePosition: ChunkedPaperTokenRelativePosition,
     DiffusionConditioning: ChunkedDiffusionConditioning,
+    PaperDiffusionConditioning: ChunkedPaperDiffusionConditioning,
     AdaptiveLayerNorm: CPUAdaptiveLayerNorm,
     ConditionedTransition: CPUConditionedTransition,
     ConditionedAttention: CPUConditionedAttention,

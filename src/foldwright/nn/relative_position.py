@@ -102,10 +102,7 @@ class PaperTokenRelativePosition(TokenRelativePosition):
 
     def relations(self, *tokens: Int[Tensor, "*batch n"], some: slice) -> Int[Tensor, "*batch i n c"]:
         """Lines 1-10."""
-        released = super().relations(*tokens, some=some)
-        _, _, asym_id, _, sym_id = tokens
-        copies = _clipped_difference(sym_id, self.max_copies, ~_pairs_equal(asym_id, some), some)
-        return torch.cat([released[..., : -copies.shape[-1]], copies], dim=-1)
+        return paper_token_relations(*tokens, max_distance=self.max_distance, max_copies=self.max_copies, some=some)
 
 
 def num_token_relations(max_distance: int = 32, max_copies: int = 2) -> int:
@@ -132,6 +129,23 @@ def token_relations(
     # DISCREPANCY(AF3 SI Alg. 3 line 8): the paper compares copies of different chains, the released code of one entity.
     copies = _clipped_difference(sym_id, max_copies, is_same_entity, some)
     return torch.cat([residues, tokens, is_same_entity[..., None], copies], dim=-1)
+
+
+def paper_token_relations(
+    residue_index: Int[Tensor, "*batch n"],
+    token_index: Int[Tensor, "*batch n"],
+    asym_id: Int[Tensor, "*batch n"],
+    entity_id: Int[Tensor, "*batch n"],
+    sym_id: Int[Tensor, "*batch n"],
+    max_distance: int = 32,
+    max_copies: int = 2,
+    some: slice = slice(None),
+) -> Int[Tensor, "*batch i n c"]:
+    """The same with the paper's form of line 8."""
+    tokens = residue_index, token_index, asym_id, entity_id, sym_id
+    released = token_relations(*tokens, max_distance=max_distance, max_copies=max_copies, some=some)
+    copies = _clipped_difference(sym_id, max_copies, ~_pairs_equal(asym_id, some), some)
+    return torch.cat([released[..., : -copies.shape[-1]], copies], dim=-1)
 
 
 def _pairs_equal(x: Int[Tensor, "*batch n"], some: slice = slice(None)) -> Bool[Tensor, "*batch i n"]:

@@ -8,6 +8,8 @@ import torch
 
 from foldwright.features.af3.batch import AF3Batch, batch_from_arrays
 from foldwright.features.af3.rows import draw_rows
+from foldwright.models.af3.atom_encoder import PaperAtomPairEmbedder
+from foldwright.models.af3.atom_transformer import PaperAtomTransformer
 from foldwright.models.af3.config import (
     AF3,
     AtomAttention,
@@ -19,8 +21,11 @@ from foldwright.models.af3.config import (
     Sampling,
     TemplateEmbedder,
 )
-from foldwright.models.af3.model import AF3Output, AlphaFold3
+from foldwright.models.af3.diffusion_conditioning import PaperDiffusionConditioning
+from foldwright.models.af3.model import AF3Output, AlphaFold3, Parts
+from foldwright.models.af3.pairformer import PaperPairBlock
 from foldwright.models.af3.sampler import SeededDraws
+from foldwright.nn.relative_position import PaperTokenRelativePosition
 
 TINY = Path(__file__).parents[2] / "oracles" / "af3" / "batch_tiny.npz"
 PAIR = PairSizes(c_z=16, c_triangle=8, heads=2, c_attention=4, transition_factor=2)
@@ -85,3 +90,24 @@ def test_only_the_last_pass_is_differentiated(model, batch):
     first, last = model.passes(batch, model.input_features(batch), orders)
     assert not first.pair.requires_grad
     assert last.pair.requires_grad
+
+
+PAPER = {
+    "pair_block": PaperPairBlock,
+    "atom_pair_embedder": PaperAtomPairEmbedder,
+    "atom_transformer": PaperAtomTransformer,
+    "relative_position": PaperTokenRelativePosition,
+    "diffusion_conditioning": PaperDiffusionConditioning,
+}
+
+
+@pytest.mark.parametrize("part", PAPER)
+def test_each_part_of_the_paper_takes_the_same_weights_and_computes_something_else(model, batch, part):
+    other = AlphaFold3(SMALL, Parts(**{part: PAPER[part]}))
+    other.load_state_dict(model.state_dict())
+    used = {type(module) for module in other.modules()}
+    assert PAPER[part] in used
+    assert not used & (set(PAPER.values()) - {PAPER[part]})
+    found, released = run(other.eval(), batch, (0,)), run(model, batch, (0,))
+    assert found.positions.isfinite().all()
+    assert not torch.equal(found.positions, released.positions)

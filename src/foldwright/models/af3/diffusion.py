@@ -45,11 +45,12 @@ class DiffusionModule(nn.Module):
         config: AF3,
         pair_embedder: type[AtomPairEmbedder] = AtomPairEmbedder,
         atom_transformer: type[AtomTransformer] = AtomTransformer,
+        conditioning: type[DiffusionConditioning] = DiffusionConditioning,
     ):
         super().__init__()
         sizes, c_s, c_z = config.diffusion, config.c_s, config.c_z
         self.sigma_data = sizes.sigma_data
-        self.conditioning = DiffusionConditioning(sizes, config.c_target, c_s, c_z)
+        self.conditioning = conditioning(sizes, config.c_target, c_s, c_z)
         self.atom_encoder = DiffusionAtomEncoder(sizes.atoms, sizes.c_token, c_s, c_z, pair_embedder, atom_transformer)
         self.single_norm = ScaleLayerNorm(c_s)
         self.single = Linear(c_s, sizes.c_token, bias=False, init="final")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from foldwright.features.af3.batch import Tokens
@@ -11,7 +11,7 @@ from foldwright.models.af3.config import Diffusion
 from foldwright.models.af3.fourier import FourierEmbedding
 from foldwright.nn.adaptive_norm import ScaleLayerNorm
 from foldwright.nn.linear import Linear
-from foldwright.nn.relative_position import num_token_relations, token_relations
+from foldwright.nn.relative_position import num_token_relations, paper_token_relations, token_relations
 from foldwright.nn.residual import ResidualBlock
 from foldwright.nn.transition import SwiGLUTransition
 
@@ -43,12 +43,15 @@ class DiffusionConditioning(ResidualBlock):
 
     def rows(self, z: Float[Tensor, "*batch i n c_z"], tokens: Tokens, some: slice) -> Float[Tensor, "*batch i n c_z"]:
         """Seam: rows are independent; `z` has those of `some` tokens."""
-        places = tokens.residue_index, tokens.token_index, tokens.asym_id, tokens.entity_id, tokens.sym_id
-        relations = token_relations(*places, some=some)
-        z = self.pair(self.pair_norm(torch.cat([z, relations.to(z.dtype)], dim=-1)))
+        relations = self.relations(tokens, some).to(z.dtype)
+        z = self.pair(self.pair_norm(torch.cat([z, relations], dim=-1)))
         for transition in self.pair_transitions:
             z = self.add(z, transition(z))
         return z
+
+    def relations(self, tokens: Tokens, some: slice) -> Int[Tensor, "*batch i n c"]:
+        """Where tokens stand to each other (line 1)."""
+        return token_relations(*_places(tokens), some=some)
 
     def singles(
         self, s: Float[Tensor, "*batch n c_s"], target_feat: Float[Tensor, "*batch n c_target"]
@@ -65,3 +68,15 @@ class DiffusionConditioning(ResidualBlock):
         for transition in self.single_transitions:
             s = self.add(s, transition(s))
         return s
+
+
+class PaperDiffusionConditioning(DiffusionConditioning):
+    """The same for weights that were trained on the paper's form of Alg. 3 line 8."""
+
+    def relations(self, tokens: Tokens, some: slice) -> Int[Tensor, "*batch i n c"]:
+        """Where tokens stand to each other (line 1)."""
+        return paper_token_relations(*_places(tokens), some=some)
+
+
+def _places(tokens: Tokens) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    return tokens.residue_index, tokens.token_index, tokens.asym_id, tokens.entity_id, tokens.sym_id

@@ -42,12 +42,14 @@ class InputEmbedder(nn.Module):
     AF3 SI Alg. 1 "MainInferenceLoop" lines 2-5.
     """
 
-    def __init__(self, c_target: int, c_s: int, c_z: int):
+    def __init__(
+        self, c_target: int, c_s: int, c_z: int, relative_position: type[TokenRelativePosition] = TokenRelativePosition
+    ):
         super().__init__()
         self.single = Linear(c_target, c_s, bias=False)
         self.left = Linear(c_target, c_z, bias=False)
         self.right = Linear(c_target, c_z, bias=False)
-        self.relative_position = TokenRelativePosition(c_z)
+        self.relative_position = relative_position(c_z)
         self.bond = Linear(1, c_z, bias=False)
 
     def forward(

@@ -18,12 +18,14 @@ from foldwright.models.af3.confidence import confidence
 from foldwright.models.af3.confidence_head import ConfidenceHead
 from foldwright.models.af3.config import AF3
 from foldwright.models.af3.diffusion import DiffusionModule
+from foldwright.models.af3.diffusion_conditioning import DiffusionConditioning
 from foldwright.models.af3.distogram import DistogramHead, contact_probabilities, distogram_edges
 from foldwright.models.af3.embed import InputFeatureEmbedder
 from foldwright.models.af3.outputs import Confidence
 from foldwright.models.af3.pairformer import PairBlock
 from foldwright.models.af3.sampler import Draws, Step, noise_levels, steps
 from foldwright.models.af3.trunk import Trunk, TrunkState
+from foldwright.nn.relative_position import TokenRelativePosition
 
 RowOrder = Int[Tensor, "*batch k"]  # the rows of the alignment that one pass reads
 
@@ -35,6 +37,8 @@ class Parts:
     pair_block: type[PairBlock] = PairBlock
     atom_pair_embedder: type[AtomPairEmbedder] = AtomPairEmbedder
     atom_transformer: type[AtomTransformer] = AtomTransformer
+    relative_position: type[TokenRelativePosition] = TokenRelativePosition
+    diffusion_conditioning: type[DiffusionConditioning] = DiffusionConditioning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +64,10 @@ class AlphaFold3(nn.Module):
         parts = parts or Parts()
         self.config = config
         self.input_features = InputFeatureEmbedder(config, parts.atom_pair_embedder, parts.atom_transformer)
-        self.trunk = Trunk(config, parts.pair_block)
-        self.diffusion = DiffusionModule(config, parts.atom_pair_embedder, parts.atom_transformer)
+        self.trunk = Trunk(config, parts.pair_block, parts.relative_position)
+        self.diffusion = DiffusionModule(
+            config, parts.atom_pair_embedder, parts.atom_transformer, parts.diffusion_conditioning
+        )
         self.distogram_head = DistogramHead(config.c_z, config.heads.num_distogram_bins)
         self.confidence_head = ConfidenceHead(config, parts.pair_block)
 

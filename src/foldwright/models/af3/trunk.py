@@ -14,6 +14,7 @@ from foldwright.models.af3.embed import InputEmbedder, RecyclingEmbedder
 from foldwright.models.af3.msa_module import MSAModule
 from foldwright.models.af3.pairformer import PairBlock, PairformerStack
 from foldwright.models.af3.templates import TemplateEmbedder, pairs
+from foldwright.nn.relative_position import TokenRelativePosition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +37,15 @@ class Trunk(nn.Module):
     AF3 SI Alg. 1 "MainInferenceLoop" lines 2-5 and the body of its loop, lines 7-13.
     """
 
-    def __init__(self, config: AF3, pair_block: type[PairBlock] = PairBlock):
+    def __init__(
+        self,
+        config: AF3,
+        pair_block: type[PairBlock] = PairBlock,
+        relative_position: type[TokenRelativePosition] = TokenRelativePosition,
+    ):
         super().__init__()
         c_s, c_z, c_target = config.c_s, config.c_z, config.c_target
-        self.input_embedder = InputEmbedder(c_target, c_s, c_z)
+        self.input_embedder = InputEmbedder(c_target, c_s, c_z, relative_position)
         self.recycling_embedder = RecyclingEmbedder(c_s, c_z)
         self.template_embedder = TemplateEmbedder(config.templates, c_z, pair_block)
         self.msa_module = MSAModule(config.msa, c_target, pair_block)
