@@ -11,8 +11,7 @@ pytest.importorskip("llvmlite")
 
 from llvmlite import ir
 
-from foldwright.kernels.compiled.jobs import Jobs, Piece, run
-from foldwright.kernels.fast import UNINTERRUPTED
+from foldwright.kernels.compiled.jobs import UNINTERRUPTED, Jobs, Piece, run
 from foldwright.kernels.spread import num_threads, pool, team
 from foldwright.llvm import Compiled
 
@@ -133,7 +132,7 @@ def test_an_interrupt_ends_the_list_after_the_pieces_under_way(threads, compiled
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert 0 < done.sum() < count / 2
+    assert 0 < done.sum() < 500
     seen = done.clone()
     time.sleep(0.2)
     assert torch.equal(done, seen)  # nobody writes any more

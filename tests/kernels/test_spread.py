@@ -6,7 +6,7 @@ import threading
 import pytest
 import torch
 
-from foldwright.kernels.fast import MEBIBYTE, UNINTERRUPTED, Fast, share_out
+from foldwright.kernels.fast import MEBIBYTE, Fast
 from foldwright.kernels.spread import SMALLEST_SHARE, num_threads, spread, team
 
 
@@ -166,13 +166,3 @@ def test_small_work_stays_on_one_thread():
     found, names = shares(100, SMALLEST_SHARE // 100)
     assert found == [slice(0, 100)]
     assert names == {threading.get_ident()}
-
-
-def test_long_work_is_shared_out_in_pieces_short_enough_to_be_interrupted():
-    done: list[slice] = []
-    share_out(1000, 25 * UNINTERRUPTED, done.append)
-    assert sorted(i for some in done for i in range(1000)[some]) == list(range(1000))
-    assert max(some.stop - some.start for some in done) == 40
-    done.clear()
-    share_out(1000, 1, done.append)
-    assert done == [slice(0, 1000)]

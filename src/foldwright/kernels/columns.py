@@ -16,9 +16,9 @@ def are_few(rows: int) -> bool:
     return rows < FEW * num_threads()
 
 
-def ranges(total: int, *linears: nn.Linear, per_thread: int = RANGES_PER_THREAD) -> list[slice]:
+def ranges(total: int, *linears: nn.Linear) -> list[slice]:
     """Ranges that cover the `total` columns or heads of maps, some for every thread; all in one if they are small."""
-    count = per_thread * num_threads() if are_worth_spreading(*linears) else 1
+    count = RANGES_PER_THREAD * num_threads() if are_worth_spreading(*linears) else 1
     step = ceil(total / count)
     return [slice(start, min(start + step, total)) for start in range(0, total, step)]
 

@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from foldwright.kernels.spread import is_worth_spreading, num_threads, spread
 
 MEBIBYTE = 1 << 20
-PIECES_PER_THREAD = 4  # what is late then holds up less
-UNINTERRUPTED = 64 * MEBIBYTE  # less than a second's work for which Ctrl-C has to wait
 
 
 class Fast:
@@ -35,16 +33,6 @@ class Fast:
         threads = num_threads() if is_worth_spreading(total * bytes_each) else 1
         step = ceil(total / (threads * ceil(total * bytes_each / self.piece_bytes)))
         spread(work, [slice(start, min(start + step, total)) for start in range(0, total, step)], threads)
-
-
-def share_out(total: int, num_bytes: int, work: Callable[[slice], None]) -> None:
-    """`work` on ranges that cover `total` items, few for each thread: for functions that mind the cache themselves.
-
-    With less than a share of so many bytes for every thread one of them does it all.
-    """
-    pieces = PIECES_PER_THREAD * num_threads() if num_threads() > 1 and is_worth_spreading(num_bytes) else 1
-    step = ceil(total / max(pieces, ceil(num_bytes / UNINTERRUPTED)))
-    spread(work, [slice(start, min(start + step, total)) for start in range(0, total, step)])
 
 
 def become(layer: Any, kind: type) -> None:

@@ -20,11 +20,12 @@ from llvmlite import ir
 from torch import Tensor
 
 from foldwright.kernels.compiled.tiles import addresses, ceil_to
-from foldwright.kernels.fast import UNINTERRUPTED
+from foldwright.kernels.fast import MEBIBYTE
 from foldwright.kernels.spread import is_worth_spreading, num_threads, pool, team
 from foldwright.llvm import Compiled, Some, Writer
 
 PIECES_PER_THREAD = 8  # of a job: whoever is late then holds up less
+UNINTERRUPTED = 64 * MEBIBYTE  # of a piece at most: less than a second's work for which Ctrl-C has to wait
 HEARING = 0.05  # seconds after which a thread that has Ctrl-C to hear looks up
 LINE = 8  # words that threads pass between them at once: what one writes often stands apart from all else
 NEXT, DONE, THREADS = 0, LINE, 2 * LINE  # of the list: the next piece, how many are done, and then a line a thread
