@@ -20,10 +20,17 @@ class AtomSums(Fast, AtomAttentionEncoder):
         return over_batch(lambda one: self._mean(one, layout, atom_mask), 3, q)
 
     def _mean(self, q: Tensor, layout: AtomLayout, atom_mask: Tensor) -> Tensor:
-        way = layout.queries_to_tokens
-        token, slot = (way.mask & (atom_mask > 0)).nonzero(as_tuple=True)
-        atoms = self.out(q.flatten(0, 1)).relu_()[way.indices[token, slot]]
-        total = atoms.new_zeros(len(atom_mask), atoms.shape[-1]).index_add_(0, token, atoms)
+        way, atoms = layout.queries_to_tokens, q.flatten(0, 1)
+        is_there = way.mask & (atom_mask > 0)
+        token, slot = is_there.nonzero(as_tuple=True)
+        places, ends = way.indices[token, slot], is_there.sum(-1).cumsum(0).tolist()
+        total = q.new_zeros(len(atom_mask), self.out.out_features)
+
+        def add(some: slice) -> None:
+            there = slice(ends[some.start - 1] if some.start else 0, ends[some.stop - 1])
+            total.index_add_(0, token[there], self.out(atoms[places[there]]).relu_())
+
+        self.each_piece(len(total), atom_mask.shape[-1] * total[0].nbytes, add)
         return total.div_(atom_mask.sum(-1, keepdim=True).to(total) + 1e-10)
 
 
