@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from concurrent.futures import wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from math import ceil
@@ -117,7 +118,9 @@ class Jobs:
                     most = most * 2 if perf_counter() - start < HEARING else max(1, most // 2)
             except BaseException:
                 state[NEXT] = total
-                wait(others)
+                while not all(other.done() for other in others):  # they write to what is about to be freed
+                    with suppress(KeyboardInterrupt):
+                        wait(others)
                 raise
 
 
