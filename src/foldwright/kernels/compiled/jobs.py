@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -109,9 +109,10 @@ class Jobs:
             work(where, thread, total, total)
 
         with team():
-            others = [pool().submit(help, thread) for thread in range(1, threads)]
+            others: list[Future[None]] = []
             most = 1
             try:
+                others.extend(pool().submit(help, thread) for thread in range(1, threads))
                 while state[DONE] < total:
                     start = perf_counter()
                     work(where, 0, total, most)
