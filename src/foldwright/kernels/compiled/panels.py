@@ -98,12 +98,15 @@ class _Rows:
         return apart(weight.floats(start * self.length + self.first), self.length)[: self.size]
 
     def there(self, tile: Tile, row: Number) -> Iterator[tuple[Number, list[Number]]]:
-        """Number and vectors of the rows of a tile from this one on, before the end."""
-        start = row.at_most(self.total - self.size)
-        for r, halves in enumerate(tile):
-            number = start + r
-            with self.write.when(row <= number), self.write.when(number < self.end):
-                yield number, halves
+        """Number and vectors of the rows of a tile from this one on, before the end; nearly always all of them."""
+        with self.write.when(row + self.size <= self.end):
+            yield from ((row + r, halves) for r, halves in enumerate(tile))
+        with self.write.when(self.end < row + self.size):
+            start = row.at_most(self.total - self.size)
+            for r, halves in enumerate(tile):
+                number = start + r
+                with self.write.when(row <= number), self.write.when(number < self.end):
+                    yield number, halves
 
     @contextmanager
     def tiles(self, panels: Number, *weights: Number) -> Iterator[tuple[Number, Number]]:
@@ -164,14 +167,17 @@ def _write_closed(module: ir.Module) -> None:
     with write.loop(depth, step=DEPTH) as first:
         rows = _Rows(write, write.begin, write.stop, total, depth, (depth - first).at_most(DEPTH), first)
         with rows.tiles(panels, weight) as (row, panel):
+            shares = gate.floats((panel - panel // period * period) * total * COLUMNS)
+            places = out.floats(panel * total * COLUMNS)
+            for r in range(ROWS):
+                for each in (shares, places):
+                    each[(row + r) * COLUMNS].prefetch()
             right = x.floats((panel * depth + first) * COLUMNS)
             tile = product(write, rows.of(weight, row), 1, right, rows.depth)
-            by = panel - panel // period * period
             for number, halves in rows.there(tile, row):
                 for half, value in enumerate(halves):
                     at = number * COLUMNS + LANES * half
-                    place = out.floats(panel * total * COLUMNS + at)
-                    share = gate.floats(by * total * COLUMNS + at).load(LANES)
+                    share, place = shares[at].load(LANES), places[at]
                     place.store(value.times_plus(share, place.load(LANES)))
     write.end()
 
