@@ -92,9 +92,9 @@ class _Pass:
         if following is not None:
             self._scale(following, waits=False)
         add_gather(self.jobs, attention.core, self.inside, bias, self.mask, self.gathered, self.room)
-        self._close(attention.core.out, self.gathered, self.by[0])
         if following is not None:
-            self._condition(following, waits=False)
+            self._condition(following, waits=False)  # many small pieces for who has no head left to do
+        self._close(attention.core.out, self.gathered, self.by[0])
         self._modulate(transition.norm, self.by[1])
         self.wide = add_widened(self.jobs, transition.gate, transition.expand, self.inside, self.wide)
         self._close(transition.contract, self.wide, self.by[1])
