@@ -23,7 +23,6 @@ from foldwright.kernels.compiled.panels import over_panels
 from foldwright.kernels.compiled.tiles import COLUMNS, ROWS, fits
 from foldwright.kernels.cpu_denoiser import CPUDiffusionTransformer
 from foldwright.models.af3.diffusion_transformer import DiffusionTransformerBlock
-from foldwright.nn.adaptive_norm import AdaptiveLayerNorm
 
 
 class CompiledDiffusionTransformer(CompiledPairLogits, CPUDiffusionTransformer):
@@ -67,7 +66,7 @@ class _Pass:
         self.jobs = Jobs()
         self.x, self.n = x, n
         self.given, self.normal = panelled(s), panelled(nn.functional.layer_norm(s, s.shape[-1:], eps=epsilon))
-        self.mask = padded_mask(erased)
+        self.mask, self.epsilon = padded_mask(erased), x.new_tensor([epsilon])
         samples, per_sample, self.channels = x.shape[:3]
         self.panels, self.period = samples * per_sample, self.given[..., 0, 0].numel()
         self.inside, self.gathered = torch.empty_like(x), torch.empty_like(x)  # what enters a layer; what heads found
@@ -88,14 +87,14 @@ class _Pass:
         attention, transition = block.attention, block.transition
         if self.room is None:
             self.room = room_to_gather(self.jobs, attention.core, self.x, self.n)
-        self._modulate(attention.norm, self.by[0])
+        self._modulate(self.by[0])
         if following is not None:
             self._scale(following, waits=False)
         add_gather(self.jobs, attention.core, self.inside, bias, self.mask, self.gathered, self.room)
         if following is not None:
             self._condition(following, waits=False)  # many small pieces for who has no head left to do
         self._close(attention.core.out, self.gathered, self.by[0])
-        self._modulate(transition.norm, self.by[1])
+        self._modulate(self.by[1])
         self.wide = add_widened(self.jobs, transition.gate, transition.expand, self.inside, self.wide)
         self._close(transition.contract, self.wide, self.by[1])
 
@@ -114,9 +113,8 @@ class _Pass:
                 add_map(self.jobs, linear, given, out, way, waits)
                 waits = False
 
-    def _modulate(self, norm: AdaptiveLayerNorm, by: Tensor) -> None:
-        epsilon = self.x.new_tensor([norm.norm.eps])
-        given = self.x, by[0], by[1], epsilon, self.inside, self.period, self.channels
+    def _modulate(self, by: Tensor) -> None:
+        given = self.x, by[0], by[1], self.epsilon, self.inside, self.period, self.channels
         self.jobs.add(over_panels(), "modulated", *given, total=self.panels, num_bytes=self.x.nbytes)
 
     def _close(self, linear: nn.Linear, x: Tensor, by: Tensor) -> None:

@@ -20,7 +20,7 @@ import torch
 from llvmlite import ir
 from torch import Tensor
 
-from foldwright.kernels.compiled.tiles import addresses, ceil_to
+from foldwright.kernels.compiled.tiles import address, ceil_to
 from foldwright.kernels.fast import MEBIBYTE
 from foldwright.kernels.spread import is_worth_spreading, num_threads, pool, team
 from foldwright.llvm import Compiled, Some, Writer
@@ -29,7 +29,8 @@ PIECES_PER_THREAD = 8  # of a job: whoever is late then holds up less
 UNINTERRUPTED = 64 * MEBIBYTE  # of a piece at most: less than a second's work for which Ctrl-C has to wait
 HEARING = 0.05  # seconds after which a thread that has Ctrl-C to hear looks up
 LINE = 8  # words that threads pass between them at once: what one writes often stands apart from all else
-NEXT, DONE, THREADS = 0, LINE, 2 * LINE  # of the list: the next piece, how many are done, and then a line a thread
+# Of the list: the next piece, how many are done, where arguments begin; then a line for each thread, and the jobs.
+NEXT, DONE, TABLES, THREADS = 0, LINE, 2 * LINE, 3 * LINE
 ROW = 9  # words of a job
 
 
@@ -49,8 +50,9 @@ class Piece(Writer):
 class Jobs:
     """A list of them, to be added to and then run."""
 
-    _rows: list[list[int]] = field(default_factory=list)
-    _kept: list[Tensor] = field(default_factory=list)  # what the rows say only where to find
+    _rows: list[int] = field(default_factory=list)
+    _arguments: list[int] = field(default_factory=list)  # of all jobs, one after the other
+    _kept: list[Any] = field(default_factory=list)  # what these only say where to find
     _pieces: int = 0
     _bytes: int = 0
 
@@ -75,14 +77,15 @@ class Jobs:
         """
         pieces = max(PIECES_PER_THREAD * num_threads(), ceil(num_bytes / UNINTERRUPTED))
         step = max(unit, total // pieces // unit * unit)
-        table = torch.tensor([addresses(each)[0] if isinstance(each, Tensor) else each for each in arguments])
-        space = self.room(room) if isinstance(room, int) else room
-        self._kept += [table, space, *(each for each in arguments if isinstance(each, Tensor))]
         after = self._pieces if waits else 0
         begin, self._pieces = self._pieces, self._pieces + ceil(total / step)
+        where = compiled.address(name), len(self._arguments)
+        self._arguments += [address(each) if isinstance(each, Tensor) else each for each in arguments]
+        space = self.room(room) if isinstance(room, int) and room else room
+        own = (space.data_ptr(), space.stride(0) * space.itemsize) if isinstance(space, Tensor) else (0, 0)
+        self._rows += begin, self._pieces, after, total, step, *where, *own
+        self._kept += arguments, space
         self._bytes += num_bytes
-        where = compiled.address(name), table.data_ptr(), space.data_ptr(), space.stride(0) * space.itemsize
-        self._rows.append([begin, self._pieces, after, total, step, *where])
 
     def keep(self, tensor: Tensor) -> None:
         """Hold on to what a job is only told where to find."""
@@ -98,11 +101,11 @@ class Jobs:
         Raises:
             KeyboardInterrupt: somebody asked for an end; what is not begun is left out, what is begun is done.
         """
-        rows = [word for row in self._rows for word in row]
         threads = num_threads() if is_worth_spreading(self._bytes) else 1
-        state = torch.tensor([0] * (THREADS + threads * LINE) + rows)
-        for thread in range(threads):
-            state[THREADS + thread * LINE] = state.data_ptr() + (THREADS + threads * LINE) * 8
+        rows = THREADS + threads * LINE
+        state = torch.tensor([0] * rows + self._rows + self._arguments)
+        state[THREADS:rows:LINE] = rows
+        state[TABLES] = rows + len(self._rows)
         work, where, total = _take(), state.data_ptr(), self._pieces
 
         def help(thread: int, state: Tensor = state) -> None:  # who comes late finds nothing, but has to find it
@@ -139,7 +142,7 @@ def _take() -> Callable[[int, int, int, int], None]:
     write = Writer(module, "take", 4)
     state, thread, total, most = write.arguments
     own = state.words(THREADS)[thread * LINE]
-    row, taken = own[0], own[1]
+    place, taken = own[0], own[1]
     yielding = write.word(_address_of_yield())
 
     def wait_for(count: Some) -> None:
@@ -156,12 +159,14 @@ def _take() -> Callable[[int, int, int, int], None]:
             wait_for(total)
         leave(total <= piece)
         with write.repeat() as found:
-            found(piece < row.load().words(1).load())
-            row.store(row.load() + ROW * 8)
-        first, _, after, end, step, function, table, room, size = (row.load().words(i).load() for i in range(ROW))
+            found(piece < state.words(place.load() + 1).load())
+            place.store(place.load() + ROW)
+        row = state.words(place.load())
+        first, _, after, end, step, function, table, room, size = (row[i].load() for i in range(ROW))
         wait_for(after)
         begin = (piece - first) * step
-        write.call(function, table, begin, (begin + step).at_most(end), room + thread * size)
+        arguments = state.words(state.words(TABLES).load() + table).address
+        write.call(function, arguments, begin, (begin + step).at_most(end), room + thread * size)
         state.words(DONE).take()
     write.end()
     return Compiled(module).function("take")

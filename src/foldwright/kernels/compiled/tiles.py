@@ -216,9 +216,14 @@ def addresses(*tensors: Tensor) -> list[int]:
     Raises:
         ValueError: one is not in single precision, or does not lie in one piece: the function would read other numbers.
     """
-    if not all(tensor.is_contiguous() for tensor in tensors):
+    return [address(tensor) for tensor in tensors]
+
+
+def address(tensor: Tensor) -> int:
+    """Where one lies, likewise."""
+    if not tensor.is_contiguous():
         raise ValueError("a compiled layer reads tensors that lie in one piece")
-    return [start_of(tensor) for tensor in tensors]
+    return start_of(tensor)
 
 
 def start_of(tensor: Tensor) -> int:
