@@ -57,9 +57,8 @@ class CompiledDiffusionTransformer(CompiledPairLogits, CPUDiffusionTransformer):
 class _Pass:
     """One pass through the blocks, as a list of jobs.
 
-    x        the tokens of all samples, changed by every layer
-    given    what conditions them; `normal`, the same normalised; their panels serve every sample if they are fewer
-    erased   what is added to the logits of each key
+    x      the tokens of all samples, changed by every layer
+    given  what conditions them; `normal`, the same normalised; their panels serve every sample if they are fewer
     """
 
     def __init__(self, x: Tensor, s: Tensor, erased: Tensor, n: int, epsilon: float):
