@@ -1,5 +1,6 @@
 """A request to end is heard even if the exception that carries it is lost on the way."""
 
+import ctypes
 import os
 import signal
 from contextlib import suppress
@@ -28,3 +29,14 @@ def test_a_lost_request_is_raised_again(number):
         interrupts.check()
     interrupts.remember()
     interrupts.check()
+
+
+def test_ctrl_c_is_heard_again_after_a_library_that_kept_it_for_itself():
+    interrupts.remember()
+    ignore = ctypes.c_void_p(1)  # SIG_IGN
+    ctypes.CDLL(None).signal(signal.SIGINT, ignore)  # which Python does not notice
+    os.kill(os.getpid(), signal.SIGINT)
+    interrupts.check()
+    interrupts.renew()
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)

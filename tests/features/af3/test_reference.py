@@ -1,5 +1,7 @@
 """Conformers put in place by chance, and what their atoms are."""
 
+import os
+import signal
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
@@ -60,6 +62,14 @@ def test_a_place_is_a_turn_and_a_move_of_the_centred_conformer():
     np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-4)
     assert np.linalg.det(turn) == pytest.approx(1, abs=1e-4)
     assert np.abs(turn - np.eye(3)).max() > 0.1
+
+
+def test_ctrl_c_is_heard_after_conformers_were_made_on_several_threads():
+    """RDKit listens to it while it embeds, and threads hand it back to each other."""
+    drugs = [Ligand((f"A{i}",), smiles="CC(C)Cc1ccc(cc1)C(C)C(=O)O" + "C" * i) for i in range(8)]
+    conformers(residues_of(table(*drugs)), seed=1, threads=8)
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_every_residue_has_a_draw_of_its_own_and_the_same_for_the_same_seed():

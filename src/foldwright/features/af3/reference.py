@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from numpy.typing import ArrayLike, DTypeLike
 
+from foldwright import interrupts
 from foldwright.chem.components import Component
 from foldwright.chem.conformers import Conformer, conformer
 from foldwright.chem.elements import atomic_number
@@ -69,7 +70,9 @@ def residues_of(table: TokenTable) -> list[Residue]:
 def conformers(residues: Sequence[Residue], seed: int, threads: int = 1) -> list[Conformer]:
     """The conformers of these residues, put where chance wants them; the same with any number of threads."""
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(_placed, residues, draws(residues, seed)))
+        found = list(pool.map(_placed, residues, draws(residues, seed)))
+    interrupts.renew()
+    return found
 
 
 def _placed(residue: Residue, draw: Draw) -> Conformer:
