@@ -89,7 +89,7 @@ def test_a_job_that_waits_sees_all_that_was_done_before_it(threads, compiled):
 
 def test_each_thread_takes_part_and_has_a_room_of_zeros_to_itself(threads, compiled):
     found = torch.zeros(200)
-    run(compiled, "number", found, MILLISECOND, total=200, num_bytes=MUCH, room=1)
+    run(compiled, "number", found, 10 * MILLISECOND, total=200, num_bytes=MUCH, room=1)
     counts = torch.bincount(found.long())[1:]  # how many threads got so far
     assert counts[0] == threads
     assert counts.sum() == 200

@@ -69,10 +69,11 @@ def residues_of(table: TokenTable) -> list[Residue]:
 
 def conformers(residues: Sequence[Residue], seed: int, threads: int = 1) -> list[Conformer]:
     """The conformers of these residues, put where chance wants them; the same with any number of threads."""
-    with ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(_placed, residues, draws(residues, seed)))
-    interrupts.renew()
-    return found
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(_placed, residues, draws(residues, seed)))
+    finally:
+        interrupts.renew()  # RDKit listened meanwhile
 
 
 def _placed(residue: Residue, draw: Draw) -> Conformer:

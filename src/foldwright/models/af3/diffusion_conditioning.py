@@ -71,7 +71,10 @@ class DiffusionConditioning(ResidualBlock):
 
 
 class PaperDiffusionConditioning(DiffusionConditioning):
-    """The same for weights that were trained on the paper's form of Alg. 3 line 8."""
+    """The same for weights that were trained on the paper's form of Alg. 3 line 8.
+
+    AF3 SI Alg. 21 "DiffusionConditioning".
+    """
 
     def relations(self, tokens: Tokens, some: slice) -> Int[Tensor, "*batch i n c"]:
         """Where tokens stand to each other (line 1)."""
